@@ -1,0 +1,47 @@
+import { anchorOf, stepMargin } from './advance-check.ts';
+import { betterMoney, betterOdds, lnBetter, lnBetterTotal } from './bets.ts';
+import type { ComponentEvidence } from './evidence.ts';
+import type { CheckPolicy } from './policy.ts';
+
+/** Promotion evidence ln F of one component since the step began. */
+export const lnPromotion = (component: ComponentEvidence): number =>
+  lnBetterTotal(component.better);
+
+/**
+ * Canary requests until F reaches 1/β at the present odds of the split, if the canary is just as
+ * good as stable: an upper bound, by the best single bet. Undefined when no bet grows.
+ */
+export function requestsUntilPromotion(
+  component: ComponentEvidence,
+  policy: CheckPolicy,
+  next: number,
+  dispersion: number,
+  beta: number,
+): number | undefined {
+  if (policy.better === undefined) return undefined;
+  const { step } = component;
+  const rate = likelyRate(component);
+  const kappa = step.nc > 0 && step.ns > 0 ? step.nc / step.ns : 1;
+  const line = {
+    rho: policy.better.rho,
+    delta: stepMargin(policy.better.delta, next),
+    pHat: anchorOf(component),
+    kappa,
+  };
+  const one = { nc: 1, xc: rate, ns: 1 / kappa, xs: rate / kappa };
+  let least: number | undefined;
+  betterOdds.forEach((odds, i) => {
+    const growth = lnBetter(one, line, odds) / dispersion;
+    if (growth <= 0) return;
+    const have = (component.better[i] ?? 0) + Math.log(betterMoney[i] ?? 1);
+    const requests = Math.max(0, (-Math.log(beta) - have) / growth);
+    if (least === undefined || requests < least) least = requests;
+  });
+  return least === undefined ? undefined : Math.ceil(least);
+}
+
+/** Stable's rate, from all that was seen of it. */
+function likelyRate(component: ComponentEvidence): number {
+  const { total } = component;
+  return total.ns > 0 ? total.xs / total.ns : anchorOf(component);
+}

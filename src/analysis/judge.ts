@@ -1,0 +1,175 @@
+import { describeSpan, type Instant, type Millis, millis, ratio } from '../lib/units.ts';
+import type { CheckEvidence, EvidenceState } from './evidence.ts';
+import { lnPromotion, requestsUntilPromotion } from './forecast.ts';
+import { guard, type Held } from './guard.ts';
+import type { AnalysisPolicy, CheckPolicy } from './policy.ts';
+import { type CheckWealth, type TotalWealth, totalWealth } from './total.ts';
+import type { Blame, CheckReport, Verdict } from './verdict.ts';
+import { failureWords } from './words.ts';
+
+export interface JudgeContext {
+  readonly now: Instant;
+  /** How often the source has new samples; absent: the length of the last poll. */
+  readonly interval?: Millis;
+  /** A canary pod turned Ready so recently that its latency is not counted. */
+  readonly warming?: boolean;
+}
+
+/**
+ * What the evidence says now. Pure and cheap: no statistics beyond reading off the state. The
+ * order is the policy: rejected, then what forbids any judgement, then what is missing, then pass.
+ */
+export function judge(
+  state: EvidenceState,
+  policy: AnalysisPolicy,
+  context: JudgeContext,
+): Verdict {
+  const total = totalWealth(state, policy);
+  const checks = total.checks.map((wealth) => report(state, policy, wealth));
+  const blame = blameOf(total, state);
+  const traffic = exposure(state, policy);
+  const common = {
+    checks,
+    evidence: total.wealth,
+    threshold: total.needed,
+    ...traffic,
+    ...(blame === undefined ? {} : { blame }),
+  };
+  if (state.rejected !== null) {
+    const because = failureWords(state.rejected, total, policy);
+    return { kind: 'fail', check: state.rejected.check, because, ...common };
+  }
+  const held = guard(state, policy, context, total) ?? missing(state, policy, context, checks);
+  if (held !== undefined) return { kind: 'inconclusive', ...held, ...common };
+  const because = `the step to ${state.next} % cannot add more harm than the margin allows`;
+  return { kind: 'pass', because, ...common };
+}
+
+/** What the next step still lacks. */
+function missing(
+  state: EvidenceState,
+  policy: AnalysisPolicy,
+  context: JudgeContext,
+  checks: readonly CheckReport[],
+): Held | undefined {
+  const needed = forecast(state, checks);
+  const open = checks.filter((check) => lacks(check));
+  if (context.warming === true && open.some(({ check }) => kindOf(policy, check) === 'histogram')) {
+    return {
+      reason: 'warming-up',
+      because: 'latency is not judged while canary pods are fresh',
+      ...needed,
+    };
+  }
+  const first = open[0];
+  if (first !== undefined) {
+    const have = (first.promotion ?? 0).toPrecision(2);
+    const said = `${first.check}: evidence ${have} of ${first.promotionNeeded}`;
+    return { reason: 'not-enough-evidence', because: said, ...needed };
+  }
+  return tooYoung(state, policy, context);
+}
+
+function tooYoung(
+  state: EvidenceState,
+  policy: AnalysisPolicy,
+  context: JudgeContext,
+): Held | undefined {
+  const age = context.now - (state.inForceSince ?? context.now);
+  const left = Math.max(
+    policy.minStep - age,
+    (policy.minPolls - state.pollsInForce) * (context.interval ?? state.interval),
+  );
+  if (left <= 0) return undefined;
+  const because = `the step lasts another ${describeSpan(millis(left))}`;
+  return { reason: 'min-step', because, secondsNeeded: Math.ceil(left / 1000) };
+}
+
+const lacks = ({ promotion, promotionNeeded, dryRun }: CheckReport): boolean =>
+  !dryRun && promotion !== undefined && promotion < promotionNeeded;
+
+const kindOf = (policy: AnalysisPolicy, name: string) =>
+  policy.checks.find((check) => check.name === name)?.kind;
+
+/** Requests and seconds until every check lets the next step pass, if all stays as it is. */
+function forecast(
+  state: EvidenceState,
+  checks: readonly CheckReport[],
+): { requestsNeeded?: number; secondsNeeded?: number } {
+  const open = checks.filter(lacks);
+  if (open.some((check) => check.requestsNeeded === undefined)) return {};
+  const requestsNeeded = Math.max(0, ...open.map((check) => check.requestsNeeded ?? 0));
+  const since = state.inForceSince;
+  const served = Math.max(0, ...checks.map(({ canary }) => canary.total));
+  if (since === null || state.at === null || served === 0) return { requestsNeeded };
+  const perSecond = (served * 1000) / (state.at - since);
+  return { requestsNeeded, secondsNeeded: Math.ceil(requestsNeeded / perSecond) };
+}
+
+function report(state: EvidenceState, policy: AnalysisPolicy, wealth: CheckWealth): CheckReport {
+  const { check, worst, worstIndex } = wealth;
+  const { nc, xc, ns, xs } = worst?.step ?? { nc: 0, xc: 0, ns: 0, xs: 0 };
+  const bound = check.bounds?.[worstIndex];
+  return {
+    check: check.name,
+    dryRun: check.dryRun === true,
+    ...(bound === undefined ? {} : { bound }),
+    canary: { bad: xc, total: nc },
+    stable: { bad: xs, total: ns },
+    evidence: wealth.wealth,
+    adds: wealth.share === 0 ? 0 : wealth.share * wealth.wealth,
+    promotionNeeded: Math.round(1 / policy.beta),
+    ...promotionOf(state, policy, check, state.checks[check.name]),
+  };
+}
+
+/** The weakest component decides: every one must exclude the margin. */
+function promotionOf(
+  state: EvidenceState,
+  policy: AnalysisPolicy,
+  check: CheckPolicy,
+  evidence: CheckEvidence | undefined,
+): { promotion?: number; requestsNeeded?: number } {
+  if (check.better === undefined || evidence === undefined || evidence.components.length === 0) {
+    return {};
+  }
+  const promotion = Math.exp(Math.min(...evidence.components.map(lnPromotion)));
+  if (promotion >= 1 / policy.beta) return { promotion, requestsNeeded: 0 };
+  const requests = evidence.components.map((component) =>
+    requestsUntilPromotion(component, check, state.next ?? 100, evidence.dispersion, policy.beta),
+  );
+  return requests.some((one) => one === undefined)
+    ? { promotion }
+    : { promotion, requestsNeeded: Math.max(...requests.map((one) => one ?? 0)) };
+}
+
+function blameOf({ blamed, wealth, needed }: TotalWealth, state: EvidenceState): Blame | undefined {
+  const named = state.rejected?.check ?? blamed?.check.name;
+  const counts =
+    named === blamed?.check.name
+      ? blamed?.worst?.step
+      : state.checks[named ?? '']?.components[0]?.step;
+  if (named === undefined || counts === undefined) return undefined;
+  const whole = counts.nc > 0 ? counts : (blamed?.worst?.total ?? counts);
+  return {
+    check: named,
+    canary: ratio(whole.nc > 0 ? whole.xc / whole.nc : 0),
+    stable: ratio(whole.ns > 0 ? whole.xs / whole.ns : 0),
+    evidence: wealth,
+    threshold: needed,
+  };
+}
+
+/** Canary requests since the rollout began, by the first check that counts them. */
+function exposure(
+  state: EvidenceState,
+  policy: AnalysisPolicy,
+): { exposedRequests: number; failedRequests: number } {
+  const ratioCheck = policy.checks.find(({ kind }) => kind === 'ratio');
+  const check = ratioCheck ?? policy.checks.find(({ kind }) => kind === 'histogram');
+  const total = state.checks[check?.name ?? '']?.components[0]?.total;
+  return {
+    exposedRequests: total?.nc ?? 0,
+    failedRequests: ratioCheck === undefined ? 0 : (total?.xc ?? 0),
+  };
+}

@@ -1,0 +1,77 @@
+import type { Ratio } from '../lib/units.ts';
+
+/** Why nothing can be said yet. Each holds the rollout; none ever promotes or rejects. */
+export type InconclusiveReason =
+  | 'not-enough-evidence' // more canary requests will tell
+  | 'min-step' // the step is too young
+  | 'settling' // a weight change of ours is not in force yet
+  | 'warming-up' // latency of fresh pods is not judged yet
+  | 'suspicious' // the evidence against the canary is too strong to give it more traffic
+  | 'stale-data' // no poll, or the last one is too old
+  | 'partial-data' // a check that promotion needs has no fresh answer
+  | 'no-requests' // nobody asks the service
+  | 'no-canary-traffic' // the route says the weight, the canary gets none of it
+  | 'split-mismatch' // the canary gets far less, or far more, than its weight
+  | 'stable-outage' // stable is beyond the absolute limit itself
+  | 'worse-at-full-weight'; // at 100 % the canary is worse than stable was
+
+/** The metric that tells most; for a failure, the one to blame. */
+export interface Blame {
+  readonly check: string;
+  readonly canary: Ratio;
+  readonly stable: Ratio;
+  /** Money of the rollback test, shown as "7 of 100". */
+  readonly evidence: number;
+  readonly threshold: number;
+}
+
+/** One check as of the last poll. */
+export interface CheckReport {
+  readonly check: string;
+  readonly dryRun: boolean;
+  /** Bucket bound in seconds of the component shown, the one with most against the canary. */
+  readonly bound?: number;
+  /** Counted in the present step. */
+  readonly canary: { readonly bad: number; readonly total: number };
+  readonly stable: { readonly bad: number; readonly total: number };
+  /** Money of this check alone, started at 1. */
+  readonly evidence: number;
+  /** Money that this check adds to the rollback test: `evidence` times its share. */
+  readonly adds: number;
+  /** Promotion evidence F, of `promotionNeeded` (1/β); undefined for a check that only rejects. */
+  readonly promotion?: number;
+  readonly promotionNeeded: number;
+  /** Canary requests still needed if it is as good as stable; absent when no number is enough. */
+  readonly requestsNeeded?: number;
+}
+
+interface Judgement {
+  readonly because: string;
+  readonly checks: readonly CheckReport[];
+  /** Money of the rollback test over all checks, and where it rejects. */
+  readonly evidence: number;
+  readonly threshold: number;
+  /** Canary requests since the rollout began, and those of them that failed. */
+  readonly exposedRequests: number;
+  readonly failedRequests: number;
+  readonly blame?: Blame;
+}
+
+export interface Pass extends Judgement {
+  readonly kind: 'pass';
+}
+
+export interface Fail extends Judgement {
+  readonly kind: 'fail';
+  readonly check: string;
+}
+
+export interface Inconclusive extends Judgement {
+  readonly kind: 'inconclusive';
+  readonly reason: InconclusiveReason;
+  /** Canary requests, and seconds at the present traffic, until the next step. */
+  readonly requestsNeeded?: number;
+  readonly secondsNeeded?: number;
+}
+
+export type Verdict = Pass | Fail | Inconclusive;

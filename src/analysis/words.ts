@@ -1,0 +1,33 @@
+import type { Rejection } from './evidence.ts';
+import type { AnalysisPolicy } from './policy.ts';
+import type { TotalWealth } from './total.ts';
+
+/** A rate for people: `0.31 %`, `12 %`. */
+export function percentWords(rate: number): string {
+  const value = rate * 100;
+  const digits = value === 0 || value >= 9.95 ? 0 : value >= 0.995 ? 1 : 2;
+  return `${value.toFixed(digits)} %`;
+}
+
+/** Why the canary was rejected, in one line. */
+export function failureWords(
+  { check, cause }: Rejection,
+  { checks, wealth, needed }: TotalWealth,
+  policy: AnalysisPolicy,
+): string {
+  const found = checks.find((one) => one.check.name === check);
+  const { worst } = found ?? {};
+  const counts = worst === undefined || worst.step.nc > 0 ? worst?.step : worst.total;
+  const { nc, xc, ns, xs } = counts ?? { nc: 0, xc: 0, ns: 0, xs: 0 };
+  const bound = found?.check.bounds?.[found.worstIndex];
+  const what = bound === undefined ? check : `${check} (slower than ${bound} s)`;
+  const canary = `canary ${percentWords(nc > 0 ? xc / nc : 0)} (${xc} of ${nc})`;
+  const arms = `${canary}, stable ${percentWords(ns > 0 ? xs / ns : 0)}`;
+  if (cause === 'limit') {
+    return `${what}: ${arms}; more than ${percentWords(policy.limit.rate)} is never acceptable`;
+  }
+  const rule = found?.check.worse;
+  const line =
+    rule === undefined ? '' : `, worse than ${rule.rho} × stable + ${percentWords(rule.delta)}`;
+  return `${what}: ${arms}${line}; evidence ${Math.floor(wealth)} of ${Math.round(needed)}`;
+}
