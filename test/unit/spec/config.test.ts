@@ -1,0 +1,292 @@
+import { readFileSync } from 'node:fs';
+import * as fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { compileChecks } from '../../../src/metric-sources/template.ts';
+import { configSizeLimit, parseConfig } from '../../../src/spec/config-file.ts';
+
+const shipped = readFileSync(new URL('../../../config/haldane.yaml', import.meta.url), 'utf8');
+
+const messages = (text: string): string[] => {
+  const result = parseConfig(text, 'haldane.yaml');
+  return result.ok ? [] : result.problems.map(({ message }) => message);
+};
+
+/** A small configuration with something changed or added. */
+const withChange = ({ source = '', template = '', rest = '' }): string => `sources:
+  default:
+    url: http://prometheus.monitoring.svc:9090
+${source}
+templates:
+  app:
+    total: m{namespace="$namespace",pod=~"$pods"}
+    bad: code=~"5.."
+${template}
+checks:
+  errors: { kind: ratio, template: app }
+${rest}`;
+
+test('what is shipped is valid, and so is every template in it', () => {
+  const result = parseConfig(shipped, 'haldane.yaml');
+  if (!result.ok) throw new Error(result.problems[0]?.message);
+  const compiled = compileChecks(result.config);
+  expect(compiled.ok && [...compiled.checks.keys()]).toEqual([
+    'errors',
+    'latency',
+    'application-errors',
+    'application-latency',
+  ]);
+  expect(result.config.sources.get('default')?.url).toBe('http://prometheus.monitoring.svc:9090');
+  expect([...result.config.profiles.keys()]).toEqual(['default', 'strict', 'lenient']);
+});
+
+test('a value that is shown commented out is the default', () => {
+  const result = parseConfig(shipped, 'x');
+  const uncommented = parseConfig(
+    shipped
+      .replaceAll(
+        /^( *)# (timeout|maxInFlight|scrapeInterval|steps|profile|onReject): /gm,
+        '$1$2: ',
+      )
+      .replaceAll(/^  default: \{\}\n/gm, '  default:\n')
+      .replaceAll(/^    # (alpha|beta|minStep|maxStep|flinch): /gm, '    $1: ')
+      .replaceAll(/^# (limits|controller):$/gm, '$1:')
+      .replaceAll(
+        /^#   (propagation|drain|canaryReady|namespaces|leaderElection|metricsPort): /gm,
+        '  $1: ',
+      ),
+    'x',
+  );
+  expect(uncommented).toMatchObject({ ok: true });
+  expect(uncommented.ok && uncommented.config).toEqual(result.ok && result.config);
+});
+
+test.each<[what: string, text: string, message: string]>([
+  ['nothing', '', 'haldane.yaml:1:1 sources: is missing'],
+  [
+    'a mistyped key',
+    withChange({ source: '    tiemout: 5s' }),
+    'haldane.yaml:4:5 sources.default.tiemout: unknown key; did you mean "timeout"?; known: kind',
+  ],
+  [
+    'a mistyped section',
+    withChange({ rest: 'profles: {}' }),
+    ':12:1 profles: unknown key; did you mean "profiles"?',
+  ],
+  [
+    'a number for a span',
+    withChange({ source: '    timeout: 5' }),
+    ':4:5 sources.default.timeout="5": use a whole number with one unit',
+  ],
+  ['a span without unit', withChange({ source: '    timeout: "5"' }), 'timeout="5": has no unit'],
+  ['a span too long', withChange({ source: '    timeout: 1h' }), 'timeout="1h": more than 30s'],
+  [
+    'a bare share',
+    withChange({ rest: 'profiles: { default: { alpha: 0.01 } }' }),
+    'alpha="0.01": write it with a percent sign, above 0%, up to 10%',
+  ],
+  [
+    'a share of text',
+    withChange({ rest: 'profiles: { default: { alpha: "1 %" } }' }),
+    'alpha="1 %": not a share',
+  ],
+  [
+    'a share of zero',
+    withChange({ rest: 'profiles: { default: { alpha: 0% } }' }),
+    'alpha="0%": not a share',
+  ],
+  [
+    'NaN',
+    withChange({ rest: 'profiles: { default: { alpha: NaN% } }' }),
+    'alpha="NaN%": not a share',
+  ],
+  [
+    'too high a share',
+    withChange({ rest: 'profiles: { default: { alpha: 101% } }' }),
+    'not a share',
+  ],
+  [
+    'a promotion stricter than the rollback',
+    withChange({ rest: 'profiles: { default: { errors: { promotion: { ratio: 1.1 } } } }' }),
+    'promotion must tolerate more than rollback',
+  ],
+  [
+    'a credential in the URL',
+    withChange({}).replace('http://', 'http://user:hunter2@'),
+    'sources.default.url: carries a name or a password',
+  ],
+  [
+    'plain http to the world',
+    withChange({}).replace('prometheus.monitoring.svc', 'example.com'),
+    'plain http to a host that is not inside the cluster',
+  ],
+  [
+    'a link-local address',
+    withChange({}).replace('prometheus.monitoring.svc', '169.254.169.254'),
+    'names a link-local address',
+  ],
+  [
+    'a link-local address in disguise',
+    withChange({}).replace('prometheus.monitoring.svc', '0xa9fea9fe'),
+    'names a link-local address',
+  ],
+  [
+    'a file URL',
+    withChange({}).replace('http://prometheus.monitoring.svc:9090', 'file:///etc/passwd'),
+    'neither http nor https',
+  ],
+  [
+    'a secret in place',
+    withChange({ source: '    bearerTokenFile: s3cr3t' }),
+    'bearerTokenFile: use the absolute path of a mounted file',
+  ],
+  [
+    'half a certificate',
+    withChange({ source: '    certFile: /a' }),
+    'sources.default: certFile and keyFile belong together',
+  ],
+  [
+    'an unknown source',
+    withChange({ template: '    source: other' }),
+    'templates.app.source="other": unknown source; configured: default',
+  ],
+  [
+    'an unknown template',
+    withChange({}).replace('template: app', 'template: ap'),
+    'checks.errors.template="ap": unknown template; did you mean "app"?',
+  ],
+  [
+    'an unknown profile',
+    withChange({ rest: 'defaults: { profile: constructor }' }),
+    'defaults.profile="constructor": unknown profile',
+  ],
+  [
+    'an unknown default check',
+    withChange({ rest: 'defaults: { checks: [constructor] }' }),
+    'defaults.checks.0="constructor": unknown check; configured: errors',
+  ],
+  [
+    'an unknown notifier',
+    withChange({ rest: 'defaults: { notify: [slack] }' }),
+    ':12:22 defaults.notify.0="slack": unknown notifier; configured: none',
+  ],
+  [
+    'a name in capitals',
+    withChange({ rest: 'profiles: { Default: {} }' }),
+    'profiles.Default: the name use 1 to 40 small letters',
+  ],
+  [
+    'falling steps',
+    withChange({ rest: 'defaults: { steps: [5, 1] }' }),
+    'defaults.steps: must rise from step to step',
+  ],
+  [
+    'a step of 100',
+    withChange({ rest: 'defaults: { steps: [5, 100] }' }),
+    'steps.1="100": use a whole number from 1 to 99',
+  ],
+  [
+    'total without bad',
+    withChange({}).replace('    bad: code=~"5.."\n', ''),
+    'templates.app: total and bad belong together',
+  ],
+  ['a key given twice', 'sources: {}\nsources: {}', 'haldane.yaml:2:1 Map keys must be unique'],
+  ['broken YAML', 'a: [', 'haldane.yaml:1:5'],
+  ['a prototype', withChange({ rest: '__proto__: { polluted: true }' }), '__proto__: unknown key'],
+  ['nesting without end', '['.repeat(20_000), 'haldane.yaml'],
+  ['a huge file', ' '.repeat(configSizeLimit + 1), 'longer than 262144 characters'],
+  [
+    'aliases that multiply',
+    `a: &a [x,x,x,x,x,x,x,x,x]\n${'bcdefghij'
+      .split('')
+      .map((n, i) => `${n}: &${n} [${Array(9).fill(`*${'abcdefghi'[i]}`).join(',')}]`)
+      .join('\n')}`,
+    'Excessive alias count',
+  ],
+])('%s is refused with its place', (_what, text, message) => {
+  const found = messages(text);
+  expect(found.join('\n')).toContain(message);
+  expect(found.join('\n')).not.toMatch(/hunter2|s3cr3t/);
+  expect(Object.hasOwn(Object.prototype, 'polluted')).toBe(false);
+});
+
+test.each([
+  'https://prometheus.example.com/prometheus',
+  'http://localhost:9090',
+  'http://10.1.2.3:9090',
+  'http://prometheus:9090',
+  'http://prometheus.monitoring.svc.cluster.local',
+])('%s is accepted', (url) => {
+  expect(messages(withChange({}).replace('http://prometheus.monitoring.svc:9090', url))).toEqual(
+    [],
+  );
+});
+
+test('several mistakes are reported together', () => {
+  const text = withChange({
+    source: '    timeout: x\n    maxInFlight: 0',
+    rest: 'limits: { drain: 5 }',
+  });
+  expect(messages(text)).toHaveLength(3);
+});
+
+test.each<[what: string, change: readonly [string, string], message: string]>([
+  [
+    'an aggregation',
+    ['m{namespace="$namespace",pod=~"$pods"}', 'sum(m)'],
+    'total: at character 1: AggregateExpr where a plain vector selector',
+  ],
+  ['a range', ['"}', '"}[5m]'], 'MatrixSelector where a plain'],
+  ['broken PromQL', ['"}', '"'], ': not PromQL here'],
+  ['no namespace', ['namespace="$namespace",', ''], 'does not use $namespace'],
+  ['no arm', [',pod=~"$pods"', ''], 'uses none of $service, $replicaset, $pods'],
+  [
+    'an unknown placeholder',
+    ['$pods', '$podz'],
+    'at character 26: pod: unknown placeholder $podz; known: $namespace',
+  ],
+  ['a pattern as a value', ['pod=~', 'pod='], '$pods is a pattern and needs =~'],
+  ['a negated placeholder', ['pod=~', 'pod!~'], 'a placeholder needs = or =~'],
+  [
+    'a look-ahead',
+    ['code=~"5.."', 'code=~"(?!4).."'],
+    'bad: at character 1: code: groups other than',
+  ],
+  ['a flag', ['code=~"5.."', 'code=~"(?i)x"'], 'groups other than'],
+  ['a nested repetition', ['code=~"5.."', 'code=~"(5+)+"'], 'a group may not be repeated'],
+  ['a placeholder in bad', ['code=~"5.."', 'code="$route"'], 'may not hold placeholders'],
+  ['a bad that only excludes', ['code=~"5.."', 'code!~"2.."'], 'needs a matcher with = or =~'],
+  [
+    'a histogram check without buckets',
+    ['kind: ratio', 'kind: histogram'],
+    'has no buckets, which histogram needs',
+  ],
+])('a template with %s is refused', (_what, [from, to], message) => {
+  const text = withChange({}).replace(from, () => to);
+  const result = parseConfig(text, 'haldane.yaml');
+  if (!result.ok) throw new Error(result.problems[0]?.message);
+  const compiled = compileChecks(result.config);
+  const problems = compiled.ok ? [] : compiled.problems;
+  const shown = problems.map((one) => result.place(one.path, one.message).message);
+  expect(shown.join('\n')).toContain(message);
+  expect(shown[0]).toMatch(/^haldane\.yaml:\d+:\d+ (templates\.app|checks\.errors)\./);
+});
+
+test('changed and cut texts never throw', () => {
+  const edit = fc.record({
+    at: fc.nat(shipped.length),
+    cut: fc.nat(30),
+    text: fc.string({ maxLength: 12 }),
+  });
+  fc.assert(
+    fc.property(fc.array(edit, { minLength: 1, maxLength: 4 }), (edits) => {
+      const text = edits.reduce(
+        (all, { at, cut, text }) => all.slice(0, at) + text + all.slice(at + cut),
+        shipped,
+      );
+      const result = parseConfig(text, 'x');
+      if (result.ok) compileChecks(result.config);
+      else for (const { message } of result.problems) expect(message).toMatch(/^x:/);
+    }),
+    { numRuns: 500 },
+  );
+}, 60_000);
