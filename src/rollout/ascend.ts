@@ -1,0 +1,254 @@
+import { type Percent, percent } from '../lib/units.ts';
+import type { Action } from './action.ts';
+import { attemptOf, firstState } from './begin.ts';
+import {
+  canaryServes,
+  deliveryRecorded,
+  endpointsAre,
+  isPinnedTo,
+  noLeftover,
+  pinTo,
+  routeAccepted,
+  routeInForce,
+  shiftTo,
+  waiting,
+  watched,
+} from './conditions.ts';
+import type { Decision } from './decision.ts';
+import type { Condition } from './mechanism.ts';
+import { canaryReplicas, marks, type Snapshot, stateOf, wantedRevision } from './snapshot.ts';
+import type { RolloutState } from './state.ts';
+
+const indexOf = (d: Decision): number => (d.goal.kind === 'carry' ? d.goal.index : 0);
+const weightOf = (s: Snapshot, d: Decision): Percent => s.spec?.steps[indexOf(d)] ?? percent(0);
+/**
+ * Pods for the weight wanted or carried, whichever is larger: pods come before traffic and go after
+ * it (I10).
+ */
+const replicasFor = (s: Snapshot, weight: Percent): number =>
+  canaryReplicas(s.deployment.replicas, percent(Math.max(weight, s.route?.weight ?? 0)));
+
+/** From nothing to a canary that could take traffic: nothing here is visible to users. */
+export const prepare: readonly Condition[] = [
+  {
+    // T2: the Deployment would take such a ReplicaSet for its new one and ours for an old one.
+    name: 'no empty ReplicaSet with this template',
+    met: (s) => s.adopted || s.emptyTwins.length === 0,
+    toward: (s): Action => {
+      const [twin] = s.emptyTwins;
+      return { kind: 'delete-replica-set', name: twin?.name ?? '', uid: twin?.uid ?? '' };
+    },
+  },
+  noLeftover,
+  {
+    // An earlier rejection would make `kubectl rollout status` fail at once for the new template.
+    name: 'Progressing tells of no earlier rejection',
+    met: (s) =>
+      !s.deployment.conditions.some((c) => c.type === 'Progressing' && c.status === 'False'),
+    toward: (s): Action => ({
+      kind: 'set-progressing',
+      progressing: {
+        status: 'Unknown',
+        reason: 'DeploymentPaused',
+        message: `canary of revision ${wantedRevision(s)} is under way`,
+      },
+    }),
+  },
+  {
+    name: 'Deployment is marked',
+    met: (s) => marked(s) === wantedRevision(s),
+    toward: (s): Action => ({
+      kind: 'mark-rollout',
+      revision: wantedRevision(s),
+      attempt: attemptOf(s),
+    }),
+  },
+  {
+    name: 'Deployment is paused',
+    met: (s) => s.deployment.paused,
+    toward: () => watched('the Deployment to be paused'),
+  },
+  {
+    name: 'canary ReplicaSet exists',
+    met: (s) => s.canary !== undefined,
+    toward: (s): Action => ({ kind: 'create-canary', state: firstState(s) }),
+  },
+  {
+    name: 'canary Service exists',
+    met: (s) => s.canaryService !== undefined,
+    toward: (): Action => ({ kind: 'create-canary-service' }),
+  },
+  {
+    // Before any canary pod exists, or the user's Service would send it requests.
+    name: 'Service is pinned to stable',
+    met: (s) => isPinnedTo(s, s.stable),
+    toward: (s) => pinTo(s, s.stable),
+  },
+  {
+    name: 'Service has the endpoints of stable',
+    met: (s) => (s.canary?.replicas ?? 0) > 0 || endpointsAre(s, s.pods.stable),
+    toward: () => watched('the endpoints of the Service to be the stable pods'),
+  },
+];
+
+/** Back up after a flinch: a raise like any other, so it is recorded before it is made. */
+const returning = (s: Snapshot, d: Decision): boolean =>
+  stateOf(s)?.step.inForceAt !== null && (s.route?.weight ?? 0) < weightOf(s, d);
+
+/** Up to the weight of one step: pods, then a record, then traffic. */
+const climb: readonly Condition[] = [
+  {
+    // The handshake: a gateway that cannot resolve the canary answers 500, so it is listed without
+    // weight first.
+    name: 'route lists the canary',
+    met: (s) => s.route?.canaryService !== undefined,
+    toward: (): Action => ({ kind: 'attach-route' }),
+  },
+  {
+    name: 'route is accepted with the canary listed',
+    met: (s) => (s.route?.weight ?? 0) > 0 || s.route?.accepted === true,
+    toward: (s) => watched(s.route?.refusal ?? 'the gateway to accept the route'),
+  },
+  {
+    // A gateway that has resolved the Service may not know its endpoints yet, and would answer 503.
+    name: 'gateway has followed the listing',
+    met: (s) => (s.route?.weight ?? 0) > 0 || routeInForce(s),
+    toward: () => waiting('the data plane to learn the endpoints of the canary'),
+  },
+  {
+    // Record, then shift: a deposed leader's raise fails on the record, and a crash in between asks
+    // for new evidence.
+    name: 'raise is recorded',
+    met: (s, d) => stateOf(s)?.step.index === indexOf(d) && !returning(s, d),
+    toward: (s, d): Action => ({ kind: 'record', state: raised(s, indexOf(d), weightOf(s, d), d) }),
+  },
+  {
+    name: 'route carries the weight',
+    met: (s, d) => s.route?.weight === weightOf(s, d),
+    toward: (s, d) => shiftTo(s, weightOf(s, d)),
+  },
+  routeAccepted,
+  {
+    // A step begins when its weight is seen in force, not when it was ordered.
+    name: 'step is in force',
+    met: (s) => stateOf(s)?.step.inForceAt !== null,
+    toward: (s): Action | ReturnType<typeof waiting> => {
+      const state = stateOf(s);
+      if (state === undefined || s.routeAcceptedSince === undefined) return waiting('the route');
+      const step = { ...state.step, inForceAt: s.routeAcceptedSince };
+      return { kind: 'record', state: { ...state, step } };
+    },
+  },
+];
+
+export const ascend: readonly Condition[] = [
+  ...prepare,
+  ...scaledFor((s, d) => weightOf(s, d)),
+  ...climb,
+];
+
+/**
+ * A hold keeps pods in step with the Deployment's replicas and records what must survive a crash.
+ */
+export const sustain: readonly Condition[] = [
+  {
+    name: 'state is recorded',
+    met: (_s, d) =>
+      d.goal.kind !== 'record' ||
+      (stateOf(_s)?.requestId === d.goal.state.requestId &&
+        (stateOf(_s)?.pause === null) === (d.goal.state.pause === null)),
+    toward: (_s, d): Action => ({
+      kind: 'record',
+      state: (d.goal as { readonly state: RolloutState }).state,
+    }),
+  },
+  {
+    name: 'weight is lowered for now',
+    met: (s, d) => d.goal.kind !== 'flinch' || (s.route?.weight ?? 0) <= d.goal.to,
+    toward: (s, d): Action => {
+      const goal = d.goal as { readonly to: Percent; readonly because: string };
+      const revision = s.canary?.podHash ?? '';
+      const mark = {
+        kind: 'flinch',
+        revision,
+        rule: d.rule,
+        because: goal.because,
+        at: s.now,
+      } as const;
+      return { kind: 'flinch-route', to: goal.to, mark };
+    },
+  },
+  {
+    // T13: a forced server-side apply resets the whole selector, and canary pods would get
+    // in-cluster requests.
+    name: 'Service stays pinned',
+    met: (s) => s.canary === undefined || s.canary.replicas === 0 || isPinnedTo(s, s.stable),
+    toward: (s) => pinTo(s, s.stable),
+  },
+  {
+    name: 'canary follows the Deployment',
+    met: (s) => s.canary === undefined || s.canary.replicas === heldReplicas(s),
+    toward: (s): Action => ({ kind: 'scale-canary', replicas: heldReplicas(s) }),
+  },
+  {
+    name: 'Deployment stays marked',
+    met: (s) => s.canary === undefined || marked(s) === s.canary.podHash,
+    toward: (s): Action => ({
+      kind: 'mark-rollout',
+      revision: s.canary?.podHash ?? '',
+      attempt: stateOf(s)?.attempt ?? 1,
+    }),
+  },
+  deliveryRecorded,
+  {
+    name: 'evidence is checkpointed',
+    met: (s) =>
+      s.lastRecordedAt === undefined ||
+      s.now - s.lastRecordedAt < s.limits.checkpoint ||
+      stateOf(s) === undefined,
+    toward: (s): Action => ({ kind: 'record', state: stateOf(s) as RolloutState }),
+  },
+];
+
+/**
+ * Pods for the weight that is held. Those that the next step will need may be there already, when
+ * its raise was cut short: they stay, or they would be started twice.
+ */
+function heldReplicas(s: Snapshot): number {
+  const running = s.canary?.replicas ?? 0;
+  if (running === 0) return 0;
+  const step = stateOf(s)?.step;
+  const least = replicasFor(s, step?.to ?? percent(0));
+  const most = replicasFor(s, s.spec?.steps[(step?.index ?? -1) + 1] ?? percent(100));
+  return Math.min(Math.max(running, least), most);
+}
+
+function scaledFor(weight: (s: Snapshot, d: Decision) => Percent): readonly Condition[] {
+  // The conditions of canaryServes take the snapshot alone; the weight of the goal is at hand here.
+  return canaryServes(() => 0).map((condition, position) => ({
+    name: condition.name,
+    met: (s, d) => served(s, replicasFor(s, weight(s, d)), position).met(s, d),
+    toward: (s, d) => served(s, replicasFor(s, weight(s, d)), position).toward(s, d),
+  }));
+}
+
+const served = (_s: Snapshot, replicas: number, position: number): Condition =>
+  canaryServes(() => replicas)[position] as Condition;
+
+/** The state in which the raise to step `index` is recorded, before the route is touched. */
+export function raised(s: Snapshot, index: number, to: Percent, d: Decision): RolloutState {
+  const state = stateOf(s) ?? firstState(s);
+  const raises = d.goal.kind === 'carry' || d.goal.kind === 'promote';
+  const requestId = (raises ? d.goal.requestId : undefined) ?? state.requestId;
+  const from = s.route?.weight ?? percent(0);
+  const fromIndex = state.step.inForceAt === null ? state.step.fromIndex : state.step.index;
+  return {
+    ...state,
+    requestId,
+    step: { index, fromIndex, from, to, raisedAt: s.now, inForceAt: null },
+  };
+}
+
+/** Revision named by the mark on the Deployment; the attempt follows it. */
+export const marked = (s: Snapshot): string | undefined =>
+  s.deployment.annotations[marks.rollout]?.split(' ')[0];

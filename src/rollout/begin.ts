@@ -1,0 +1,44 @@
+import { invariant } from '../lib/errors.ts';
+import { percent } from '../lib/units.ts';
+import { marks, rejectionOf, type Snapshot, wantedRevision } from './snapshot.ts';
+import type { RolloutState } from './state.ts';
+
+/** Number of this attempt of the wanted revision, from 1; carried by the mark on the Deployment. */
+export function attemptOf(s: Snapshot): number {
+  const [revision, attempt] = (s.deployment.annotations[marks.rollout] ?? '').split(' attempt=');
+  if (revision === wantedRevision(s)) return Number(attempt ?? 1) || 1;
+  return (rejectionOf(s, wantedRevision(s))?.attempt ?? 0) + 1;
+}
+
+/** State of a rollout that has not given any weight yet. */
+export function firstState(s: Snapshot): RolloutState {
+  invariant(s.spec !== undefined, 'a rollout begins with valid annotations');
+  const zero = percent(0);
+  return {
+    deploymentUid: s.deployment.uid,
+    revision: wantedRevision(s),
+    attempt: attemptOf(s),
+    startedAt: s.now,
+    replicasAtStart: s.deployment.replicas,
+    spec: s.spec,
+    step: { index: -1, fromIndex: -1, from: zero, to: zero, raisedAt: s.now, inForceAt: null },
+    pause: null,
+    requestId: null,
+    bounds: null,
+    evidence: null,
+    stream: null,
+    exposedRequests: 0,
+    failedRequests: 0,
+    outcome: null,
+    delivered: [],
+    summary: {
+      phase: 'preparing',
+      rule: 'firstStep',
+      because: 'bringing up the canary for its first step',
+      weight: zero,
+      step: 0,
+      checks: [],
+      updatedAt: s.now,
+    },
+  };
+}

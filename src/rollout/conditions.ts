@@ -1,0 +1,149 @@
+import { millis, type Percent } from '../lib/units.ts';
+import type { Action } from './action.ts';
+import type { Condition, Waiting } from './mechanism.ts';
+import { marks, pinKey, type Snapshot, since, stateOf, wantedRevision } from './snapshot.ts';
+import type { ReplicaSetView } from './views.ts';
+
+// Conditions that more than one way shares.
+
+export const soon = millis(250);
+export const waiting = (until: string, lookAgain = soon): Waiting => ({ until, lookAgain });
+/** A watch event ends this wait. */
+export const watched = (until: string): Waiting => ({ until });
+
+export const pinnedTo = (s: Snapshot): string | undefined => s.service?.selector[pinKey];
+
+/** The user's Service selects the pods of just one ReplicaSet. */
+export const isPinnedTo = (s: Snapshot, to: ReplicaSetView | undefined): boolean =>
+  s.service === undefined || to === undefined || pinnedTo(s) === to.podHash;
+
+/**
+ * Ties the Service to one ReplicaSet, never to one without ready pods (I3): it would answer nobody.
+ */
+export function pinTo(s: Snapshot, to: ReplicaSetView | undefined): Action | Waiting {
+  const ready = [...s.pods.stable, ...s.pods.canary].some(
+    (pod) => pod.podHash === to?.podHash && pod.ready,
+  );
+  return to !== undefined && ready
+    ? { kind: 'pin-service', podHash: to.podHash }
+    : watched('a ready pod to lead the Service to');
+}
+
+/** The Service's ready endpoints are ready pods of this ReplicaSet only, and all of them. */
+export function endpointsAre(s: Snapshot, pods: Snapshot['pods']['stable']): boolean {
+  const ready = pods.filter((pod) => pod.ready && !pod.deleting).map((pod) => pod.uid);
+  return (
+    ready.length > 0 &&
+    ready.length === s.endpoints.stable.size &&
+    ready.every((uid) => s.endpoints.stable.has(uid))
+  );
+}
+
+/** No pod of the canary takes requests from the user's Service any more. */
+export const canaryPodsGone = (s: Snapshot): boolean => s.pods.canary.every((pod) => !pod.ready);
+
+/** Gateways follow a route some time after they have accepted it. */
+export const routeInForce = (s: Snapshot): boolean =>
+  s.route === undefined || since(s.routeAcceptedSince, s.limits.propagation, s.now);
+
+/** Requests that were under way when the route stopped naming the canary have ended. */
+export const routeDrained = (s: Snapshot): boolean =>
+  s.route === undefined || since(s.routeAcceptedSince, s.limits.drain, s.now);
+
+/** Canary pods in the wanted number, available, and behind the generated Service. */
+export function canaryServes(replicas: (s: Snapshot) => number): readonly Condition[] {
+  return [
+    {
+      name: 'canary is scaled',
+      met: (s) => s.canary?.replicas === replicas(s),
+      toward: (s): Action => ({ kind: 'scale-canary', replicas: replicas(s) }),
+    },
+    {
+      name: 'canary pods are available',
+      met: (s) => (s.canary?.available ?? 0) >= replicas(s),
+      toward: (s) =>
+        watched(`${s.canary?.available ?? 0} of ${replicas(s)} canary pods are available`),
+    },
+    {
+      name: 'canary Service has endpoints',
+      met: (s) => s.endpoints.canary.size >= replicas(s),
+      toward: () => watched('the endpoints of the canary Service'),
+    },
+  ];
+}
+
+export const noLeftover: Condition = {
+  name: 'no leftover of an earlier rollout',
+  met: (s) => s.leftovers.length === 0,
+  toward: (s): Action => ({
+    kind: 'delete-replica-set',
+    name: s.leftovers[0]?.name ?? '',
+    uid: s.leftovers[0]?.uid ?? '',
+  }),
+};
+
+/** `kubectl rollout status` fails, and says why. */
+export const tellsRejection = (s: Snapshot): boolean =>
+  s.deployment.conditions.some(
+    ({ type, status, reason }) =>
+      type === 'Progressing' && status === 'False' && reason === 'ProgressDeadlineExceeded',
+  );
+
+export const progressingRejected = (revision: string, because: string): Action => ({
+  kind: 'set-progressing',
+  progressing: {
+    status: 'False',
+    reason: 'ProgressDeadlineExceeded',
+    message: `canary of revision ${revision} was rolled back: ${because}`,
+  },
+});
+
+/**
+ * Paused for good, the Deployment has no controller that would say so (T16). Before the mark goes,
+ * with which the rollout is over.
+ */
+export const tellsSuccess: Condition = {
+  name: 'Progressing tells of the success',
+  met: (s) =>
+    s.pauseMode === 'on-change' ||
+    s.deployment.annotations[marks.rollout] === undefined ||
+    s.deployment.conditions.some(
+      ({ type, status, reason, message = '' }) =>
+        type === 'Progressing' &&
+        status === 'True' &&
+        reason === 'NewReplicaSetAvailable' &&
+        message.includes(wantedRevision(s)),
+    ),
+  toward: (s): Action => ({
+    kind: 'set-progressing',
+    progressing: {
+      status: 'True',
+      reason: 'NewReplicaSetAvailable',
+      message: `revision ${wantedRevision(s)} serves all requests`,
+    },
+  }),
+};
+
+/** Before anything else is awaited, so that a restart does not tell people twice. */
+export const deliveryRecorded: Condition = {
+  name: 'delivery is recorded',
+  met: (s) =>
+    s.canary === undefined ||
+    (stateOf(s)?.delivered ?? []).every((id) => s.recordedNotices.includes(id)),
+  toward: (s): Action | Waiting => {
+    const state = stateOf(s);
+    return state === undefined ? watched('the state') : { kind: 'record', state };
+  },
+};
+
+export const shiftTo = (s: Snapshot, to: Percent): Action => ({
+  kind: 'shift-route',
+  from: s.route?.weight ?? (0 as Percent),
+  to,
+});
+
+export const routeAccepted: Condition = {
+  name: 'route is accepted',
+  met: (s) => s.route === undefined || s.route.accepted,
+  toward: (s) => watched(s.route?.refusal ?? 'the gateway to accept the route'),
+};

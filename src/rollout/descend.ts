@@ -1,0 +1,185 @@
+import type { Action } from './action.ts';
+import {
+  canaryPodsGone,
+  deliveryRecorded,
+  endpointsAre,
+  pinnedTo,
+  pinTo,
+  progressingRejected,
+  routeAccepted,
+  routeDrained,
+  routeInForce,
+  tellsRejection,
+  tellsSuccess,
+  waiting,
+  watched,
+} from './conditions.ts';
+import type { Decision } from './decision.ts';
+import type { Condition } from './mechanism.ts';
+import { marks, noticePending, rejectionOf, type Snapshot, stateOf } from './snapshot.ts';
+import type { Outcome } from './state.ts';
+import type { RouteMark } from './views.ts';
+
+const outcomeOf = (d: Decision): Outcome | undefined =>
+  d.goal.kind === 'roll-back' || d.goal.kind === 'withdraw' ? d.goal.outcome : undefined;
+const rejects = (d: Decision): boolean => d.goal.kind === 'roll-back';
+
+const markFor = (s: Snapshot, d: Decision): RouteMark => ({
+  kind: rejects(d) ? 'rejected' : 'withdrawn',
+  revision: s.canary?.podHash ?? s.route?.record?.revision ?? '',
+  rule: outcomeOf(d)?.rule ?? d.rule,
+  because: (outcomeOf(d)?.because ?? d.because).slice(0, 512),
+  at: s.now,
+});
+
+/**
+ * Cut, then record, then scale: nothing can delay the cut, and a crash after it finds the reason on
+ * the route.
+ */
+export const takeTrafficOff: readonly Condition[] = [
+  {
+    // Between the flip and the adoption both Services lead to the canary: the flip must be undone
+    // first.
+    name: 'Service leads to stable',
+    met: (s) =>
+      s.canary === undefined || pinnedTo(s) !== s.canary.podHash || s.stable === undefined,
+    toward: (s) => pinTo(s, s.stable),
+  },
+  {
+    name: 'Service has ready endpoints of stable',
+    met: (s) =>
+      (s.route?.weight ?? 0) < 100 || s.stable === undefined || endpointsAre(s, s.pods.stable),
+    toward: () => watched('the stable pods behind the Service'),
+  },
+  {
+    // Never to a backend that cannot answer: the canary may be the only healthy copy.
+    name: 'stable can take the requests',
+    met: (s) =>
+      (s.route?.weight ?? 0) === 0 ||
+      s.endpoints.stable.size > 0 ||
+      s.endpoints.canary.size === 0 ||
+      s.stable === undefined,
+    toward: () => watched('a ready pod of stable'),
+  },
+  {
+    name: 'route carries nothing for the canary',
+    met: (s) =>
+      s.route?.record === undefined ||
+      (s.route.weight === 0 &&
+        (s.route.record.mark !== undefined || stateOf(s)?.step.index === -1)),
+    toward: (s, d): Action => ({ kind: 'cut-route', mark: markFor(s, d) }),
+  },
+];
+
+/** What people and `kubectl rollout status` must find, before anything is taken away. */
+const recordRejection: readonly Condition[] = [
+  {
+    name: 'rejection is recorded',
+    met: (s, d) =>
+      !rejects(d) || s.canary === undefined || rejectionOf(s, s.canary.podHash) !== undefined,
+    toward: (s, d): Action => ({
+      kind: 'mark-rejected',
+      rejection: {
+        revision: s.canary?.podHash ?? '',
+        attempt: stateOf(s)?.attempt ?? 1,
+        rule: outcomeOf(d)?.rule ?? d.rule,
+        because: (outcomeOf(d)?.because ?? d.because).slice(0, 512),
+      },
+    }),
+  },
+  deliveryRecorded,
+  {
+    name: 'Progressing tells of the rejection',
+    met: (s, d) => !rejects(d) || s.spec?.onReject === 'revert' || tellsRejection(s),
+    toward: (s, d): Action => progressingRejected(s.canary?.podHash ?? '', d.because),
+  },
+];
+
+/** Traffic goes down before pods do. */
+export const takeCanaryAway: readonly Condition[] = [
+  routeAccepted,
+  deliveryRecorded,
+  {
+    name: 'canary has drained',
+    met: (s) => s.route?.record === undefined || routeDrained(s),
+    toward: () => waiting('requests to the canary to end'),
+  },
+  {
+    name: 'route is the user’s own',
+    met: (s) => s.route?.record === undefined,
+    toward: (): Action => ({ kind: 'restore-route' }),
+  },
+  routeAccepted,
+  {
+    name: 'restored route is in force',
+    met: routeInForce,
+    toward: () => waiting('the data plane to follow the restored route'),
+  },
+  {
+    name: 'canary is scaled to 0',
+    met: (s) => s.canary === undefined || s.canary.replicas === 0,
+    toward: (_s, d): Action => {
+      const outcome = outcomeOf(d);
+      return { kind: 'scale-canary', replicas: 0, ...(outcome === undefined ? {} : { outcome }) };
+    },
+  },
+  {
+    name: 'canary pods are gone',
+    met: canaryPodsGone,
+    toward: () => watched('the canary pods to go'),
+  },
+  {
+    name: 'Service is the user’s own',
+    met: (s) => pinnedTo(s) === undefined,
+    toward: (): Action => ({ kind: 'unpin-service' }),
+  },
+  {
+    name: 'canary Service is gone',
+    met: (s) => s.canaryService === undefined,
+    toward: (s): Action => ({ kind: 'delete-canary-service', name: s.canaryService?.name ?? '' }),
+  },
+];
+
+const conclude: readonly Condition[] = [
+  {
+    name: 'template is the stable one',
+    met: (s, d) => !rejects(d) || s.spec?.onReject !== 'revert' || isStable(s),
+    toward: (): Action => ({ kind: 'revert-template' }),
+  },
+  {
+    name: 'people were told',
+    met: (s, d) => !rejects(d) || s.canary === undefined || !noticePending(s, 'rollback'),
+    toward: () => watched('the notice to be delivered'),
+  },
+  {
+    name: 'canary ReplicaSet is gone',
+    met: (s) => s.canary === undefined,
+    toward: (s): Action => ({
+      kind: 'delete-replica-set',
+      name: s.canary?.name ?? '',
+      uid: s.canary?.uid ?? '',
+    }),
+  },
+  {
+    ...tellsSuccess,
+    met: (s, d) => !isStable(s) || tellsSuccess.met(s, d),
+  },
+  {
+    name: 'rollout is over',
+    met: (s) => !isStable(s) || s.deployment.annotations[marks.rollout] === undefined,
+    toward: (): Action => ({ kind: 'finish-rollout' }),
+  },
+];
+
+/**
+ * The template asks for what already serves: nothing is left to roll out, and pausing has no
+ * purpose.
+ */
+const isStable = (s: Snapshot): boolean => s.stable?.templateHash === s.deployment.templateHash;
+
+export const descend: readonly Condition[] = [
+  ...takeTrafficOff,
+  ...recordRejection,
+  ...takeCanaryAway,
+  ...conclude,
+];

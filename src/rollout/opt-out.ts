@@ -1,0 +1,26 @@
+import type { Action } from './action.ts';
+import { noLeftover } from './conditions.ts';
+import { takeCanaryAway, takeTrafficOff } from './descend.ts';
+import type { Condition } from './mechanism.ts';
+import { markKeys } from './snapshot.ts';
+
+/** Everything of ours goes; the Deployment is as it was before the annotation. */
+export const optOut: readonly Condition[] = [
+  ...takeTrafficOff,
+  ...takeCanaryAway,
+  {
+    name: 'canary ReplicaSet is gone',
+    met: (s) => s.canary === undefined,
+    toward: (s): Action => ({
+      kind: 'delete-replica-set',
+      name: s.canary?.name ?? '',
+      uid: s.canary?.uid ?? '',
+    }),
+  },
+  noLeftover,
+  {
+    name: 'Deployment is free of our marks',
+    met: (s) => markKeys.every((key) => s.deployment.annotations[key] === undefined),
+    toward: (): Action => ({ kind: 'opt-out' }),
+  },
+];

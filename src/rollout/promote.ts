@@ -1,0 +1,163 @@
+import { millis, percent } from '../lib/units.ts';
+import type { Action } from './action.ts';
+import { raised } from './ascend.ts';
+import {
+  canaryServes,
+  deliveryRecorded,
+  endpointsAre,
+  isPinnedTo,
+  pinnedTo,
+  pinTo,
+  routeAccepted,
+  routeDrained,
+  routeInForce,
+  shiftTo,
+  tellsSuccess,
+  waiting,
+  watched,
+} from './conditions.ts';
+import type { Condition } from './mechanism.ts';
+import { marks, noticePending, type Snapshot, since, stateOf, wantedRevision } from './snapshot.ts';
+
+const whole = percent(100);
+/**
+ * A Deployment that is not saturated keeps the old ReplicaSet alive (T1): after this time we finish
+ * for it.
+ */
+const unsaturated = millis(5000);
+
+const promotionIndex = (s: Snapshot): number => s.spec?.steps.length ?? 0;
+
+/** Before the adoption everything can still be taken back. */
+const handOver: readonly Condition[] = [
+  {
+    name: 'Service is pinned',
+    met: (s) =>
+      [s.stable?.podHash, s.canary?.podHash].includes(pinnedTo(s)) || s.service === undefined,
+    toward: (s) => pinTo(s, s.stable),
+  },
+  ...canaryServes((s) => s.deployment.replicas),
+  {
+    name: 'promotion is recorded',
+    met: (s) => stateOf(s)?.step.index === promotionIndex(s),
+    toward: (s, d): Action => ({
+      kind: 'record',
+      state: raised(s, promotionIndex(s), whole, d),
+    }),
+  },
+  {
+    name: 'route carries 100 %',
+    met: (s) => s.route?.weight === whole,
+    toward: (s) => shiftTo(s, whole),
+  },
+  routeAccepted,
+  {
+    name: 'route to the canary is in force',
+    met: routeInForce,
+    toward: () => waiting('the data plane to follow the route'),
+  },
+  {
+    name: 'Service is pinned to the canary',
+    met: (s) => isPinnedTo(s, s.canary),
+    toward: (s) => pinTo(s, s.canary),
+  },
+  {
+    name: 'Service has the endpoints of the canary',
+    met: (s) => endpointsAre(s, s.pods.canary),
+    toward: () => watched('the endpoints of the Service to be the canary pods'),
+  },
+  {
+    name: 'stable pods have drained',
+    met: (s) => since(s.endpointsSettledSince, s.limits.drain, s.now),
+    toward: () => waiting('requests to the stable pods to end'),
+  },
+  {
+    name: 'canary is adopted',
+    met: (s) => s.adopted,
+    toward: (s): Action | ReturnType<typeof waiting> => {
+      const state = stateOf(s);
+      return state === undefined ? waiting('the state') : { kind: 'adopt-canary', state };
+    },
+  },
+];
+
+/** After the adoption there is only the way forward. */
+const settle: readonly Condition[] = [
+  deliveryRecorded,
+  {
+    name: 'old ReplicaSet is at 0',
+    met: (s) => s.active.length === 0,
+    toward: (s): Action | ReturnType<typeof waiting> => {
+      const [old] = s.active;
+      return since(s.adoptedSince, unsaturated, s.now)
+        ? { kind: 'scale-replica-set', name: old?.name ?? '', replicas: 0 }
+        : waiting('the Deployment to scale down the old ReplicaSet');
+    },
+  },
+  {
+    name: 'route is the user’s own',
+    met: (s) => s.route?.record === undefined,
+    toward: (): Action => ({ kind: 'restore-route' }),
+  },
+  routeAccepted,
+  {
+    name: 'restored route is in force',
+    met: routeInForce,
+    toward: () => waiting('the data plane to follow the restored route'),
+  },
+  {
+    name: 'no pod of the old ReplicaSet is ready',
+    met: (s) => s.pods.stable.every((pod) => !pod.ready || pod.deleting),
+    toward: () => watched('the old pods to go'),
+  },
+  {
+    name: 'Service is the user’s own',
+    met: (s) => pinnedTo(s) === undefined,
+    toward: (): Action => ({ kind: 'unpin-service' }),
+  },
+  {
+    name: 'canary Service has drained',
+    met: routeDrained,
+    toward: () => waiting('requests through the canary Service to end'),
+  },
+  {
+    name: 'canary Service is gone',
+    met: (s) => s.canaryService === undefined,
+    toward: (s): Action => ({ kind: 'delete-canary-service', name: s.canaryService?.name ?? '' }),
+  },
+  {
+    ...tellsSuccess,
+    met: (s, d) => templateMovedOn(s) || tellsSuccess.met(s, d),
+  },
+  {
+    name: 'rollout is over',
+    met: (s) => s.deployment.annotations[marks.rollout] === undefined || templateMovedOn(s),
+    toward: (): Action => ({ kind: 'finish-rollout' }),
+  },
+  {
+    name: 'people were told',
+    met: (s) => !noticePending(s, 'promotion'),
+    toward: () => watched('the notice to be delivered'),
+  },
+  {
+    name: 'state is cleared',
+    met: (s) => s.state === undefined,
+    toward: (): Action => ({ kind: 'clear-state' }),
+  },
+];
+
+/**
+ * T25: the template changed while the canary was being adopted; the next rollout takes over the
+ * mark.
+ */
+const templateMovedOn = (s: Snapshot): boolean => s.canary?.templateHash !== wantedRevision(s);
+
+export const promote: readonly Condition[] = [
+  ...handOver.map(
+    (condition): Condition => ({
+      ...condition,
+      met: (s, d) => s.adopted || condition.met(s, d),
+    }),
+  ),
+  ...settle,
+];

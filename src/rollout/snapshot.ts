@@ -1,0 +1,154 @@
+import type { FlinchAdvice } from '../analysis/flinch.ts';
+import type { Verdict } from '../analysis/verdict.ts';
+import { type Instant, type Millis, type Percent, percent } from '../lib/units.ts';
+import type { PauseMode, Problem, RolloutRequest, RolloutSpec } from './rollout-spec.ts';
+import { type Limits, noticeId, type RolloutState } from './state.ts';
+import type {
+  DeploymentView,
+  PodView,
+  ReplicaSetView,
+  RouteView,
+  ServiceView,
+  Since,
+} from './views.ts';
+
+/** Annotation keys written by us on the Deployment. */
+export const marks = {
+  rollout: 'haldane.dev/rollout',
+  stable: 'haldane.dev/stable',
+  rejected: 'haldane.dev/rejected',
+  originalProgressDeadline: 'haldane.dev/original-progress-deadline',
+  request: 'haldane.dev/request',
+  notified: 'haldane.dev/notified',
+  enabled: 'haldane.dev/enabled',
+} as const;
+
+/** What an opt-out takes away, but for the user's own wishes. */
+export const markKeys: readonly string[] = Object.values(marks).filter(
+  (key) => key !== marks.enabled,
+);
+
+/** The mark of a rejected revision on its Deployment. */
+export interface Rejection {
+  readonly revision: string;
+  readonly attempt: number;
+  readonly rule: string;
+  readonly because: string;
+}
+
+/**
+ * Everything `decide` and `nextWrite` may know. Made afresh in every pass; nothing in it is
+ * remembered by them.
+ */
+export interface Snapshot {
+  readonly now: Instant;
+  readonly limits: Limits;
+  readonly optedIn: boolean;
+  /**
+   * What is wrong with the annotations or with what they point at; judged only while no rollout is
+   * under way.
+   */
+  readonly problems: readonly Problem[];
+  /** Just these problems have been there since. */
+  readonly problemsSince: Since;
+  /**
+   * Of the running rollout if there is one, else of the annotations; undefined when those are
+   * invalid.
+   */
+  readonly spec: RolloutSpec | undefined;
+  readonly pauseMode: PauseMode;
+  readonly deployment: DeploymentView;
+  /** Revisions that were rejected and not forgiven since, the latest last. */
+  readonly rejections: readonly Rejection[];
+  readonly request: RolloutRequest | undefined;
+  readonly stable: ReplicaSetView | undefined;
+  /** The ReplicaSet of the rollout under way, adopted or not. */
+  readonly canary: ReplicaSetView | undefined;
+  readonly adopted: boolean;
+  readonly adoptedSince: Since;
+  /** ReplicaSets of earlier rollouts that are still there. */
+  readonly leftovers: readonly ReplicaSetView[];
+  /** Owned, empty, with the template of the canary (trap T2). */
+  readonly emptyTwins: readonly ReplicaSetView[];
+  /** Owned ReplicaSets with replicas, other than the canary. */
+  readonly active: readonly ReplicaSetView[];
+  readonly service: ServiceView | undefined;
+  /** Name of the generated Service of the wanted or running revision. */
+  readonly canaryServiceName: string;
+  readonly canaryService: ServiceView | undefined;
+  readonly route: RouteView | undefined;
+  /** The route has been accepted at its present generation since. */
+  readonly routeAcceptedSince: Since;
+  /** The present generation of the route was first seen. */
+  readonly routeWrittenSince: Since;
+  readonly pods: {
+    readonly stable: readonly PodView[];
+    readonly canary: readonly PodView[];
+  };
+  /** uids of the pods that are ready behind each Service. */
+  readonly endpoints: {
+    readonly stable: ReadonlySet<string>;
+    readonly canary: ReadonlySet<string>;
+  };
+  /** The endpoints of the user's Service have been just the pods its selector pins since. */
+  readonly endpointsSettledSince: Since;
+  /** The canary ReplicaSet has wanted more pods than were available since. */
+  readonly canaryUnavailableSince: Since;
+  readonly state: RolloutState | 'unreadable' | undefined;
+  /** Judgement of the step whose weight is in force; undefined before the first. */
+  readonly verdict: Verdict | undefined;
+  /** What the first strong suspicion asks for, or its end. */
+  readonly flinch: FlinchAdvice | undefined;
+  /** Ids of notices that are settled: delivered, or given up. */
+  readonly settledNotices: ReadonlySet<string>;
+  readonly lastRecordedAt: Since;
+  /** Ids of notices whose fate the recorded state knows: a restart tells nobody of them again. */
+  readonly recordedNotices: readonly string[];
+}
+
+/** Hash that names the revision now asked for by the Deployment. */
+export const wantedRevision = (s: Snapshot): string => s.deployment.templateHash;
+
+/** Live state, when it can be read. */
+export const stateOf = (s: Snapshot): RolloutState | undefined =>
+  s.state === 'unreadable' ? undefined : s.state;
+
+export const routeWeight = (s: Snapshot): Percent => s.route?.weight ?? percent(0);
+
+/**
+ * The step whose weight the route carries. A raise that was recorded but not shifted has not
+ * happened: the
+ * rollout is still at the step before, and needs a fresh pass there (S2).
+ */
+export function carriedIndex(s: Snapshot): number {
+  const state = stateOf(s);
+  if (state === undefined) return -1;
+  const { index, fromIndex, from, to, inForceAt } = state.step;
+  if (inForceAt !== null) return index;
+  return routeWeight(s) === to && from !== to ? index : fromIndex;
+}
+
+/** A notice of this kind about the rollout's end that nobody has been told yet. */
+export function noticePending(s: Snapshot, kind: 'promotion' | 'rollback'): boolean {
+  const state = stateOf(s);
+  if (state === undefined) return false;
+  const id = noticeId(state, kind);
+  return !s.settledNotices.has(id) && !state.delivered.includes(id);
+}
+
+export const rejectionOf = (s: Snapshot, revision: string): Rejection | undefined =>
+  s.rejections.findLast((rejection) => rejection.revision === revision);
+
+/**
+ * Canary pods that a weight needs: its share of the Deployment's replicas, rounded up, at least
+ * one.
+ */
+export const canaryReplicas = (replicas: number, weight: Percent): number =>
+  Math.max(1, Math.ceil((replicas * weight) / 100 - 1e-9));
+
+export const since = (moment: Since, span: Millis, now: Instant): boolean =>
+  moment !== undefined && now - moment >= span;
+
+/** Service of the user that stable serves, without our pin. */
+export const pinKey = 'pod-template-hash';
+export const pinAnnotation = 'haldane.dev/pinned-for';

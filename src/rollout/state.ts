@@ -1,0 +1,154 @@
+import type { EvidenceState } from '../analysis/evidence.ts';
+import type { Instant, Millis, Percent } from '../lib/units.ts';
+import type { MetricComparison, NoticeKind } from './notice.ts';
+import type { RolloutSpec } from './rollout-spec.ts';
+
+/**
+ * One rung of the ladder. It is recorded before the route is shifted; it begins when its weight is
+ * seen in
+ * force. `index` is −1 before the first raise and `steps.length` for promotion.
+ */
+export interface Step {
+  readonly index: number;
+  /** The step that the raise started from. */
+  readonly fromIndex: number;
+  readonly from: Percent;
+  readonly to: Percent;
+  readonly raisedAt: Instant;
+  /** Null until the route was seen to carry `to`, accepted by its gateway. */
+  readonly inForceAt: Instant | null;
+}
+
+export interface Pause {
+  readonly by: string;
+  readonly at: Instant;
+  readonly because: string;
+}
+
+/** How a rollout ended, kept until people have been told. */
+export interface Outcome {
+  readonly kind: 'promotion' | 'rollback' | 'superseded';
+  readonly rule: string;
+  readonly because: string;
+  readonly at: Instant;
+  readonly weight: Percent;
+  readonly step: number;
+  readonly metric?: MetricComparison;
+}
+
+/** As `metric-sources/poll-stream.ts` stores it. */
+export interface StoredPlace {
+  readonly interval: Millis;
+  readonly boundary: Instant;
+  readonly behind?: Readonly<Record<string, Instant>>;
+}
+
+/** Live state of one rollout, one annotation on the canary ReplicaSet (`spec/state-codec.ts`). */
+export interface RolloutState {
+  readonly deploymentUid: string;
+  readonly revision: string;
+  readonly attempt: number;
+  readonly startedAt: Instant;
+  /** Replicas the Deployment asked for when the rollout began. */
+  readonly replicasAtStart: number;
+  /** Frozen: a running rollout keeps the annotations and the profile it began with. */
+  readonly spec: RolloutSpec;
+  readonly step: Step;
+  readonly pause: Pause | null;
+  /** Id of the last human request that took effect. */
+  readonly requestId: string | null;
+  /**
+   * Bucket bounds in seconds by histogram check, chosen from stable before the first weight; null
+   * until then.
+   */
+  readonly bounds: Readonly<Record<string, readonly number[]>> | null;
+  readonly evidence: EvidenceState | null;
+  /** How far the samples behind `evidence` were counted, for going on after a restart. */
+  readonly stream: StoredPlace | null;
+  readonly exposedRequests: number;
+  readonly failedRequests: number;
+  readonly outcome: Outcome | null;
+  /** Ids of notices that were delivered. */
+  readonly delivered: readonly string[];
+  readonly summary: StatusSummary;
+}
+
+export interface CheckSummary {
+  readonly check: string;
+  readonly canaryRatio: number;
+  readonly stableRatio: number;
+  readonly evidence: number;
+  readonly promotion: number;
+}
+
+/** What `haldane status` shows: as of `updatedAt`. */
+export interface StatusSummary {
+  readonly phase: Phase;
+  readonly rule: string;
+  readonly because: string;
+  readonly weight: Percent;
+  readonly step: number;
+  readonly checks: readonly CheckSummary[];
+  readonly updatedAt: Instant;
+}
+
+/** A name for people, derived from the snapshot; never a switch that must be kept true. */
+export type Phase =
+  | 'rest'
+  | 'preparing'
+  | 'progressing'
+  | 'holding'
+  | 'paused'
+  | 'promoting'
+  | 'rolling-back'
+  | 'rejected'
+  | 'opting-out'
+  | 'invalid';
+
+/**
+ * Id of a notice: the same for the same event of the same rollout, also after a restart. A revision
+ * may come again, after an undo for example, so its start belongs to the name.
+ */
+export const noticeId = (
+  state: Pick<RolloutState, 'deploymentUid' | 'revision' | 'attempt' | 'startedAt'>,
+  kind: NoticeKind,
+  detail = '',
+): string =>
+  [
+    state.deploymentUid,
+    state.revision,
+    state.attempt,
+    state.startedAt,
+    kind,
+    ...(detail === '' ? [] : [detail]),
+  ].join('/');
+
+/** Time-outs and graces of the mechanism, from the admin's config. */
+export interface Limits {
+  /** From acceptance of a route by its gateway to the moment traffic surely follows it. */
+  readonly propagation: Millis;
+  /** From the moment a route or selector stopped naming pods to the moment they may go. */
+  readonly drain: Millis;
+  /** Canary pods must be available within this time. */
+  readonly canaryReady: Millis;
+  /** The route must be accepted by its gateway within this time. */
+  readonly routeAccepted: Millis;
+  /** A hold of this length is told to people. */
+  readonly holdNotice: Millis;
+  /**
+   * A problem of this length is told to people: what is applied together is not there all at once.
+   */
+  readonly problemNotice: Millis;
+  /** At most one checkpoint of the evidence in this time. */
+  readonly checkpoint: Millis;
+}
+
+export const defaultLimits: Limits = {
+  propagation: 2000 as Millis,
+  drain: 5000 as Millis,
+  canaryReady: 300_000 as Millis,
+  routeAccepted: 60_000 as Millis,
+  holdNotice: 30_000 as Millis,
+  problemNotice: 3000 as Millis,
+  checkpoint: 60_000 as Millis,
+};

@@ -1,0 +1,417 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { percent } from '../../../src/lib/units.ts';
+import { decide } from '../../../src/rollout/decide.ts';
+import { brokenBy } from '../../../src/rollout/invariants.ts';
+import { nextWrite } from '../../../src/rollout/mechanism.ts';
+import type { Snapshot } from '../../../src/rollout/snapshot.ts';
+import { noticeId } from '../../../src/rollout/state.ts';
+import {
+  aDeployment,
+  aPod,
+  aReplicaSet,
+  aRoute,
+  aService,
+  aSnapshot,
+  aSpec,
+  aState,
+  at,
+  canaryHash,
+  fail,
+  inconclusive,
+  pass,
+  stableHash,
+  uid,
+} from '../../builders/snapshot.ts';
+
+const next = (change: Partial<Snapshot>) => {
+  const snapshot = aSnapshot(change);
+  const found = nextWrite(snapshot, decide(snapshot));
+  if (found.kind === 'write') return found.action.kind;
+  return found.kind === 'wait' ? `wait: ${found.condition}` : 'reached';
+};
+
+const bare = (change: Partial<ReturnType<typeof aReplicaSet>> = {}) =>
+  aReplicaSet(canaryHash, {
+    controllerUid: undefined,
+    labels: { 'haldane.dev/canary-for': uid },
+    replicas: 1,
+    available: 1,
+    ...change,
+  });
+const plainRoute = aRoute({ record: undefined, canaryService: undefined, weight: percent(0) });
+const attached = aRoute({ weight: percent(0) });
+const unpinned = aService('web', { selector: { app: 'web' } });
+const fresh = aState({
+  step: {
+    index: -1,
+    fromIndex: -1,
+    from: percent(0),
+    to: percent(0),
+    raisedAt: at(0),
+    inForceAt: null,
+  },
+});
+const none = {
+  canary: undefined,
+  state: undefined,
+  canaryService: undefined,
+  route: plainRoute,
+  service: unpinned,
+  endpoints: { stable: aSnapshot().endpoints.stable, canary: new Set<string>() },
+};
+const unmarked = aDeployment({ annotations: { 'haldane.dev/enabled': 'true' } });
+const noEndpoints = { stable: aSnapshot().endpoints.stable, canary: new Set<string>() };
+
+describe('the way up, one write after another', () => {
+  const start = { state: fresh, route: plainRoute };
+  test.each<[string, Partial<Snapshot>, string]>([
+    [
+      'an empty twin is in the way (T2)',
+      { ...none, deployment: unmarked, emptyTwins: [aReplicaSet(canaryHash, { replicas: 0 })] },
+      'delete-replica-set',
+    ],
+    [
+      'a leftover is in the way',
+      { ...none, deployment: unmarked, leftovers: [bare({ name: 'old' })] },
+      'delete-replica-set',
+    ],
+    [
+      'Progressing still tells of a rejection',
+      {
+        ...none,
+        deployment: aDeployment({
+          conditions: [
+            { type: 'Progressing', status: 'False', reason: 'ProgressDeadlineExceeded' },
+          ],
+        }),
+      },
+      'set-progressing',
+    ],
+    ['nothing is there', { ...none, deployment: unmarked }, 'mark-rollout'],
+    ['the Deployment is marked', none, 'create-canary'],
+    [
+      'the ReplicaSet is there',
+      { ...none, ...start, canary: bare({ replicas: 0, available: 0 }) },
+      'create-canary-service',
+    ],
+    [
+      'the canary Service is there',
+      { ...start, canary: bare({ replicas: 0, available: 0 }), service: unpinned },
+      'pin-service',
+    ],
+    [
+      'the Service is pinned',
+      { ...start, canary: bare({ replicas: 0, available: 0 }) },
+      'scale-canary',
+    ],
+    [
+      'the endpoints are not those of stable yet',
+      {
+        ...start,
+        canary: bare({ replicas: 0, available: 0 }),
+        endpoints: { stable: new Set(['x']), canary: new Set<string>() },
+      },
+      'wait: Service has the endpoints of stable',
+    ],
+    ['pods start', { ...start, canary: bare({ available: 0 }) }, 'wait: canary pods are available'],
+    [
+      'pods have no endpoints yet',
+      { ...start, endpoints: noEndpoints },
+      'wait: canary Service has endpoints',
+    ],
+    ['pods are ready', start, 'attach-route'],
+    [
+      'the route is not accepted yet',
+      { state: fresh, route: { ...attached, accepted: false } },
+      'wait: route is accepted with the canary listed',
+    ],
+    [
+      'the gateway has accepted it a moment ago',
+      { state: fresh, route: attached, routeAcceptedSince: at(-1) },
+      'wait: gateway has followed the listing',
+    ],
+    ['the route lists the canary', { state: fresh, route: attached }, 'record'],
+    [
+      'the raise is recorded',
+      {
+        state: aState({
+          step: {
+            index: 0,
+            fromIndex: -1,
+            from: percent(0),
+            to: percent(1),
+            raisedAt: at(-1),
+            inForceAt: null,
+          },
+        }),
+        route: attached,
+      },
+      'shift-route',
+    ],
+    ['the step passes', { verdict: pass }, 'record'],
+  ])('when %s', (_when, change, expected) => expect(next(change)).toBe(expected));
+});
+
+describe('the way down', () => {
+  const failing = { verdict: fail };
+  const cut = aRoute({ weight: percent(0) });
+  const mark = {
+    kind: 'rejected',
+    revision: canaryHash,
+    rule: 'evidenceWorse',
+    because: 'worse',
+    at: at(-9),
+  } as const;
+  const rejected = { ...cut, record: { ...(cut.record as object), mark } as never };
+  const told = { settledNotices: new Set([noticeId(aState(), 'rollback')]) };
+  const recorded = {
+    rejections: [{ revision: canaryHash, attempt: 1, rule: 'evidenceWorse', because: 'worse' }],
+    deployment: aDeployment({
+      conditions: [{ type: 'Progressing', status: 'False', reason: 'ProgressDeadlineExceeded' }],
+    }),
+  };
+  test.each<[string, Partial<Snapshot>, string]>([
+    ['the verdict fails: the cut is the first write', failing, 'cut-route'],
+    ['the cut is made', { route: rejected }, 'mark-rejected'],
+    [
+      'the rejection is recorded',
+      { route: rejected, ...recorded, deployment: aDeployment() },
+      'set-progressing',
+    ],
+    [
+      'requests still drain',
+      { route: rejected, ...recorded, routeAcceptedSince: at(-1) },
+      'wait: canary has drained',
+    ],
+    ['requests have drained', { route: rejected, ...recorded }, 'restore-route'],
+    ['the route is restored', { route: plainRoute, ...recorded }, 'scale-canary'],
+    [
+      'pods are going',
+      { route: plainRoute, ...recorded, canary: bare({ replicas: 0 }) },
+      'wait: canary pods are gone',
+    ],
+    [
+      'pods are gone',
+      {
+        route: plainRoute,
+        ...recorded,
+        canary: bare({ replicas: 0 }),
+        pods: { stable: aSnapshot().pods.stable, canary: [] },
+      },
+      'unpin-service',
+    ],
+    [
+      'the Service is unpinned',
+      {
+        route: plainRoute,
+        ...recorded,
+        canary: bare({ replicas: 0 }),
+        pods: { stable: aSnapshot().pods.stable, canary: [] },
+        service: unpinned,
+      },
+      'delete-canary-service',
+    ],
+    [
+      'nobody was told yet',
+      {
+        route: plainRoute,
+        ...recorded,
+        canary: bare({ replicas: 0 }),
+        pods: { stable: aSnapshot().pods.stable, canary: [] },
+        service: unpinned,
+        canaryService: undefined,
+      },
+      'wait: people were told',
+    ],
+    [
+      'people were told',
+      {
+        route: plainRoute,
+        ...recorded,
+        ...told,
+        canary: bare({ replicas: 0 }),
+        pods: { stable: aSnapshot().pods.stable, canary: [] },
+        service: unpinned,
+        canaryService: undefined,
+      },
+      'delete-replica-set',
+    ],
+    [
+      'the verdict fails although Slack, state and stable are broken',
+      { ...failing, state: 'unreadable', lastRecordedAt: undefined },
+      'cut-route',
+    ],
+    [
+      'the Service already leads to the canary: undone first',
+      {
+        ...failing,
+        route: aRoute({ weight: percent(100) }),
+        service: aService('web', { selector: { app: 'web', 'pod-template-hash': canaryHash } }),
+      },
+      'pin-service',
+    ],
+    [
+      'stable has no ready pod',
+      { ...failing, endpoints: { stable: new Set<string>(), canary: new Set(['x']) } },
+      'wait: stable can take the requests',
+    ],
+  ])('when %s', (_when, change, expected) => expect(next(change)).toBe(expected));
+});
+
+describe('nothing at rest', () => {
+  const quiet = {
+    ...none,
+    deployment: aDeployment({
+      templateHash: stableHash,
+      paused: false,
+      annotations: { 'haldane.dev/enabled': 'true' },
+    }),
+  };
+  test('no write in on-change mode', () => expect(next(quiet)).toBe('reached'));
+  test('paused once in at-rest mode', () => {
+    expect(next({ ...quiet, pauseMode: 'at-rest' })).toBe('pause-at-rest');
+    const annotations = {
+      'haldane.dev/enabled': 'true',
+      'haldane.dev/original-progress-deadline': '600',
+    };
+    const paused = aDeployment({ templateHash: stableHash, annotations });
+    expect(next({ ...quiet, pauseMode: 'at-rest', deployment: paused })).toBe('reached');
+  });
+  test('a rejected template rests', () => {
+    const rejections = [{ revision: canaryHash, attempt: 1, rule: 'r', because: 'b' }];
+    const failed = {
+      type: 'Progressing',
+      status: 'False',
+      reason: 'ProgressDeadlineExceeded',
+    };
+    const told = aDeployment({ conditions: [failed] });
+    expect(next({ ...none, rejections, deployment: told })).toBe('reached');
+    // It came back after the stable template had been written in its place.
+    const again = aDeployment({ annotations: { 'haldane.dev/enabled': 'true' } });
+    expect(next({ ...none, rejections, deployment: again })).toBe('mark-rollout');
+    expect(next({ ...none, rejections })).toBe('set-progressing');
+  });
+});
+
+test('a pin that somebody removed comes back while the canary has pods (T13)', () =>
+  expect(next({ service: unpinned })).toBe('pin-service'));
+
+test('resuming after somebody lowered the weight raises it again, recorded first', () => {
+  const route = aRoute({ weight: percent(1) });
+  const request = { verb: 'resume', revision: canaryHash, step: 2, id: 'two', by: 'ada' } as const;
+  const paused = aState({ pause: { by: 'route', at: at(-9), because: 'lowered' } });
+  const snapshot = aSnapshot({ route, request, state: paused });
+  const decision = decide(snapshot);
+  expect(decision.goal.kind).toBe('record');
+  const state = decision.goal.kind === 'record' ? decision.goal.state : paused;
+  expect(next({ route, request, state })).toBe('shift-route');
+});
+
+describe('no write breaks an invariant, whatever is observed', () => {
+  const change = fc.record(
+    {
+      verdict: fc.constantFrom(pass, fail, inconclusive('stale-data'), inconclusive('min-step')),
+      adopted: fc.boolean(),
+      optedIn: fc.boolean(),
+      pauseMode: fc.constantFrom('on-change' as const, 'at-rest' as const),
+      problems: fc.constantFrom([], [{ key: 'k', message: 'm' }]),
+      spec: fc.constantFrom(aSpec(), aSpec({ onReject: 'revert' })),
+      deployment: fc
+        .tuple(
+          fc.constantFrom(stableHash, canaryHash, 'cccccccccc'),
+          fc.boolean(),
+          fc.integer({ min: 0, max: 5 }),
+          fc.boolean(),
+        )
+        .map(([templateHash, paused, replicas, marked]) =>
+          aDeployment({ templateHash, paused, replicas, ...(marked ? {} : { annotations: {} }) }),
+        ),
+      canary: fc.option(
+        fc
+          .tuple(fc.integer({ min: 0, max: 5 }), fc.integer({ min: 0, max: 5 }), fc.boolean())
+          .map(([replicas, available, mutated]) =>
+            bare({ replicas, available, ...(mutated ? { templateHash: 'dddddddddd' } : {}) }),
+          ),
+        { nil: undefined },
+      ),
+      stable: fc.constantFrom(undefined, aReplicaSet(stableHash)),
+      state: fc.option(
+        fc.tuple(fc.integer({ min: -1, max: 5 }), fc.boolean()).map(([index, inForce]) =>
+          aState({
+            step: {
+              index,
+              fromIndex: index - 1,
+              from: percent([0, 1, 5, 10, 25, 50][index] ?? 0),
+              to: percent([0, 1, 5, 10, 25, 50, 100][index + 1] ?? 0),
+              raisedAt: at(-9),
+              inForceAt: inForce ? at(-8) : null,
+            },
+          }),
+        ),
+        { nil: 'unreadable' as const },
+      ),
+      route: fc.option(
+        fc
+          .tuple(
+            fc.constantFrom(0, 1, 5, 10, 25, 50, 100),
+            fc.boolean(),
+            fc.constantFrom(
+              undefined,
+              'rejected' as const,
+              'withdrawn' as const,
+              'flinch' as const,
+            ),
+          )
+          .map(([weight, accepted, kind]) => {
+            const route = aRoute({ weight: percent(weight), accepted });
+            const mark = kind && {
+              kind,
+              revision: canaryHash,
+              rule: 'r',
+              because: 'b',
+              at: at(-5),
+            };
+            return { ...route, record: { ...(route.record as object), mark } as never };
+          }),
+        { nil: plainRoute },
+      ),
+      service: fc.constantFrom(
+        unpinned,
+        aService('web'),
+        aService('web', { selector: { app: 'web', 'pod-template-hash': canaryHash } }),
+      ),
+      canaryService: fc.constantFrom(undefined, aService(`web-canary-${canaryHash}`)),
+      endpoints: fc.tuple(fc.boolean(), fc.boolean()).map(([a, b]) => ({
+        stable: a ? aSnapshot().endpoints.stable : new Set<string>(),
+        canary: b ? new Set(['uid-c']) : new Set<string>(),
+      })),
+      pods: fc.tuple(fc.boolean(), fc.boolean()).map(([a, b]) => ({
+        stable: [0, 1, 2, 3].map((i) => aPod(stableHash, i, { ready: a })),
+        canary: [aPod(canaryHash, 0, { ready: b })],
+      })),
+      rejections: fc.constantFrom(
+        [],
+        [{ revision: canaryHash, attempt: 1, rule: 'r', because: 'b' }],
+      ),
+      active: fc.constantFrom([], [aReplicaSet(stableHash)]),
+    },
+    { requiredKeys: [] },
+  );
+
+  test('over random snapshots', () =>
+    fc.assert(
+      fc.property(change, (drawn) => {
+        const made = aSnapshot(drawn);
+        // Live state stands on the canary.
+        const snapshot = made.canary === undefined ? { ...made, state: undefined } : made;
+        const found = nextWrite(snapshot, decide(snapshot));
+        if (found.kind !== 'write') return;
+        expect(
+          brokenBy(found.action, snapshot),
+          `${decide(snapshot).rule}: ${found.condition}`,
+        ).toBeUndefined();
+      }),
+      { numRuns: 20_000 },
+    ));
+});
