@@ -1,0 +1,16 @@
+import type { KubernetesClient } from '../kubernetes/client.ts';
+import type { RawObject } from '../kubernetes/raw-object.ts';
+import type { Clock } from '../lib/clock.ts';
+import type { RouteRef } from '../rollout/rollout-spec.ts';
+import type { TrafficProvider } from '../traffic-providers/traffic-provider.ts';
+
+/** The outside world as the executor reaches it. */
+export interface Effects {
+  readonly client: KubernetesClient;
+  readonly clock: Clock;
+  /** Feeds the answer of a write back, so that the next pass sees it at once. */
+  readonly accept: (raw: RawObject) => void;
+  /** The route as last seen, raw. */
+  rawRoute(kind: RouteRef['kind'], namespace: string, name: string): RawObject | undefined;
+  readonly providers: Readonly<Record<RouteRef['kind'], TrafficProvider>>;
+}

@@ -1,0 +1,177 @@
+import { advance as advanceEvidence } from '../analysis/advance.ts';
+import { usableBounds } from '../analysis/bounds.ts';
+import type { CheckPrior, Poll } from '../analysis/counts.ts';
+import { dispersionOf } from '../analysis/dispersion.ts';
+import { beginEvidence, type EvidenceState } from '../analysis/evidence.ts';
+import type { AnalysisPolicy } from '../analysis/policy.ts';
+import { type Instant, type Millis, type Percent, percent, seconds } from '../lib/units.ts';
+import { historyOf, podHistories } from '../metric-sources/history.ts';
+import type { Reading, SeriesSet } from '../metric-sources/metric-source.ts';
+import {
+  advance as advanceStream,
+  type CountedPoll,
+  openStream,
+  type PollStream,
+  resumeStream,
+} from '../metric-sources/poll-stream.ts';
+import { canaryReplicas } from '../rollout/snapshot.ts';
+import type { RolloutState } from '../rollout/state.ts';
+import type { RolloutMemory } from './memory.ts';
+
+/** Readings of one tick of one source, by check. */
+export interface Readings {
+  readonly at: Instant;
+  readonly byCheck: ReadonlyMap<string, Reading>;
+}
+
+/** What the analysis must know of the route while it counts. */
+export interface Carried {
+  readonly state: RolloutState;
+  readonly routeWeight: Percent;
+  readonly propagation: Millis;
+  /**
+   * The weight was lowered at the first suspicion, and the gateway has accepted the present route
+   * since.
+   */
+  readonly flinchedAt?: Instant | undefined;
+  readonly acceptedAt?: Instant | undefined;
+  /** Fresh pods are slow for so long. */
+  readonly warmUp: Millis;
+  /** What the Deployment asks for. */
+  readonly replicas: number;
+}
+
+/**
+ * Whether latency is not counted yet: the raise to this step came with new pods, and their warm-up
+ * is not over. By the recorded step alone, so that a replay counts the same.
+ */
+export function isWarming(moment: Instant, { state, warmUp, replicas }: Carried): boolean {
+  const { from, to, raisedAt } = state.step;
+  const brought =
+    from === 0 ? to > 0 : canaryReplicas(replicas, to) > canaryReplicas(replicas, from);
+  return brought && moment > raisedAt && moment < raisedAt + warmUp;
+}
+
+/** Takes one tick's readings in: raw samples to polls, polls to evidence. */
+export function takeReadings(
+  memory: RolloutMemory,
+  readings: Readings,
+  policy: AnalysisPolicy,
+  carried: Carried,
+): void {
+  const stream = memory.stream ?? streamOf(carried.state, policy);
+  const step = advanceStream(stream, readings.byCheck, readings.at);
+  memory.stream = step.stream;
+  memory.unusable = [...step.unusable.values()][0];
+  let evidence = memory.evidence ?? evidenceOf(carried.state, policy);
+  for (const poll of step.polls) {
+    evidence = advanceEvidence(evidence, framed(poll, memory, carried), policy);
+  }
+  memory.evidence = evidence;
+}
+
+/**
+ * The evidence as recorded, or the beginning. A record that is not of these checks is no evidence
+ * of them.
+ */
+export function evidenceOf(state: RolloutState, policy: AnalysisPolicy): EvidenceState {
+  const { evidence } = state;
+  const fits =
+    evidence?.version === 1 &&
+    policy.checks.every(({ name }) => Object.hasOwn(evidence.checks, name));
+  if (fits) return evidence;
+  // Weight was carried before, so something was counted and is lost: α is not spent twice.
+  return beginEvidence(policy, state.step.index > 0 ? { afterLoss: 1 } : {});
+}
+
+/** Continues where the recorded evidence ends, so that a restart counts every request once. */
+export function streamOf(state: RolloutState, policy: AnalysisPolicy): PollStream {
+  const checks = policy.checks.map(({ name, bounds }) =>
+    bounds === undefined ? { name } : { name, bounds },
+  );
+  return state.stream === null
+    ? openStream(state.startedAt, checks)
+    : resumeStream(state.stream, checks);
+}
+
+/**
+ * Which step a poll belongs to. From the record of a raise until the gateway surely follows it, the
+ * poll settles at
+ * the new weight: the canary gets at most that share, so the rollback test stays valid; promotion
+ * waits.
+ */
+function framed(poll: CountedPoll, memory: RolloutMemory, carried: Carried): Poll {
+  const { state, routeWeight, propagation } = carried;
+  const { step, spec } = state;
+  const shifted = step.inForceAt !== null || routeWeight === step.to;
+  const before = poll.at <= step.raisedAt || !shifted;
+  const index = before ? step.fromIndex : step.index;
+  const inForce = before || (step.inForceAt !== null && poll.since >= step.inForceAt + propagation);
+  const lowered = flinched(poll, carried);
+  if (lowered !== undefined) return lowered;
+  return {
+    ...poll,
+    ...(isWarming(poll.since, carried) ? { warming: true } : {}),
+    weight: before ? step.from : step.to,
+    step: index,
+    next: spec.steps[index + 1] ?? percent(100),
+    ...(inForce ? {} : { settling: step.to >= step.from ? 'raising' : 'lowering' }),
+    ...(memory.priors === undefined ? {} : { priors: memory.priors }),
+  };
+}
+
+/**
+ * After a flinch the same step goes on at a lower weight; polls across the change are dropped by
+ * the analysis.
+ */
+function flinched(poll: CountedPoll, carried: Carried): Poll | undefined {
+  const { state, flinchedAt, acceptedAt, propagation, routeWeight } = carried;
+  if (flinchedAt === undefined || poll.at <= flinchedAt) return undefined;
+  const { index } = state.step;
+  const inForce = acceptedAt !== undefined && poll.since >= acceptedAt + propagation;
+  return {
+    ...poll,
+    ...(isWarming(poll.since, carried) ? { warming: true } : {}),
+    weight: routeWeight,
+    step: index,
+    next: state.spec.steps[index + 1] ?? percent(100),
+    ...(inForce ? {} : { settling: 'lowering' }),
+  };
+}
+
+/** Length of the cells that tell how errors of stable come together. */
+export const cellWidth = seconds(15);
+
+/**
+ * Stable's history before the rollout: bad rates and dispersion; both affect speed, never validity.
+ */
+export function priorOf(set: SeriesSet, bounds: readonly number[] | undefined): CheckPrior {
+  const history = historyOf(set);
+  if (history.requests === 0) return {};
+  const [first] = bounds ?? [];
+  return {
+    badRates:
+      bounds === undefined
+        ? [history.bad / history.requests]
+        : bounds.map((bound) => tailOf(history.tails, bound)),
+    dispersion: dispersionOf(podHistories(set, cellWidth, first), cellWidth),
+    history: history.covered,
+  };
+}
+
+type Tails = ReturnType<typeof historyOf>['tails'];
+
+function tailOf(tails: Tails, bound: number): number {
+  const found = tails.find((tail) => tail.bound === bound);
+  return found === undefined || found.requests === 0 ? 0 : found.slow / found.requests;
+}
+
+/** Bucket bounds that tell something about stable, for one histogram check. */
+export const boundsOf = (set: SeriesSet): readonly number[] =>
+  usableBounds(
+    historyOf(set).tails.map(({ bound, requests, slow }) => ({
+      bound,
+      slower: slow,
+      total: requests,
+    })),
+  );

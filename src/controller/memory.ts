@@ -1,0 +1,86 @@
+import type { CheckPrior } from '../analysis/counts.ts';
+import type { EvidenceState } from '../analysis/evidence.ts';
+import type { AnalysisPolicy } from '../analysis/policy.ts';
+import type { Instant } from '../lib/units.ts';
+import type { Unusable } from '../metric-sources/metric-source.ts';
+import type { PollStream } from '../metric-sources/poll-stream.ts';
+import type { ActionKind } from '../rollout/action.ts';
+import type { Decision } from '../rollout/decision.ts';
+import type { Readings } from './evidence.ts';
+
+/**
+ * What one process remembers of one rollout between passes: since when something has been so, and
+ * evidence newer
+ * than the last checkpoint. Losing all of it costs time and nothing else.
+ */
+export interface RolloutMemory {
+  /** Names the rollout under way: revision, attempt and start. */
+  rollout: string | undefined;
+  /** Route generation last seen, when it was first seen, and when it was first seen accepted. */
+  route:
+    | { generation: number; writtenSince: Instant; acceptedSince: Instant | undefined }
+    | undefined;
+  endpoints: { podHash: string; settledSince: Instant } | undefined;
+  canaryUnavailableSince: Instant | undefined;
+  adoptedSince: Instant | undefined;
+  problems: { text: string; since: Instant } | undefined;
+  lastRecordedAt: Instant | undefined;
+  evidence: EvidenceState | undefined;
+  stream: PollStream | undefined;
+  unusable: Unusable | undefined;
+  /** What stable did before the rollout, by check; read once. */
+  priors: Readonly<Record<string, CheckPrior>> | undefined;
+  askedPriors: boolean;
+  /** Bucket bounds by histogram check; undefined until stable's history was read. */
+  bounds: Readonly<Record<string, readonly number[]>> | undefined;
+  policy: AnalysisPolicy | undefined;
+  /** Readings that wait for the next pass, oldest first. */
+  inbox: Readings[];
+  settledNotices: Set<string>;
+  hold: { reason: string; since: Instant } | undefined;
+  decision: Decision | undefined;
+  /** Condition or rule that was last logged. */
+  told: string | undefined;
+  /** Ids of notices handed to the outbox by this process. */
+  enqueued: Set<string>;
+  /** The rollout is in the metrics. */
+  counted: boolean;
+  /** It has ended and left the metrics. */
+  ended: boolean;
+  refused: string | undefined;
+  /** Kind of the last write; another pass may not have seen its effect yet. */
+  lastAction: ActionKind | undefined;
+  /** Conflicts in a row. */
+  conflicts: number;
+  /** The canary's first failed request, as sampled; null: before this process looked. */
+  firstFailureAt: Instant | null | undefined;
+}
+
+export const emptyMemory = (): RolloutMemory => ({
+  rollout: undefined,
+  route: undefined,
+  endpoints: undefined,
+  canaryUnavailableSince: undefined,
+  adoptedSince: undefined,
+  problems: undefined,
+  lastRecordedAt: undefined,
+  evidence: undefined,
+  stream: undefined,
+  unusable: undefined,
+  priors: undefined,
+  askedPriors: false,
+  bounds: undefined,
+  policy: undefined,
+  inbox: [],
+  settledNotices: new Set(),
+  hold: undefined,
+  decision: undefined,
+  told: undefined,
+  enqueued: new Set(),
+  counted: false,
+  ended: false,
+  refused: undefined,
+  lastAction: undefined,
+  conflicts: 0,
+  firstFailureAt: undefined,
+});

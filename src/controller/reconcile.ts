@@ -1,0 +1,182 @@
+import type { EvidenceState } from '../analysis/evidence.ts';
+import { type FlinchAdvice, flinchAdvice } from '../analysis/flinch.ts';
+import { judge } from '../analysis/judge.ts';
+import type { AnalysisPolicy } from '../analysis/policy.ts';
+import type { Verdict } from '../analysis/verdict.ts';
+import { invariant } from '../lib/errors.ts';
+import { type Millis, millis } from '../lib/units.ts';
+import { storedStream } from '../metric-sources/poll-stream.ts';
+import type { Action } from '../rollout/action.ts';
+import { decide } from '../rollout/decide.ts';
+import type { Decision } from '../rollout/decision.ts';
+import { brokenBy } from '../rollout/invariants.ts';
+import { nextWrite } from '../rollout/mechanism.ts';
+import { carriedIndex, marks, routeWeight, type Snapshot, stateOf } from '../rollout/snapshot.ts';
+import type { RolloutState } from '../rollout/state.ts';
+import type { DeploymentView } from '../rollout/views.ts';
+import { policyOf } from './analysis-policy.ts';
+import { evidenceOf, isWarming, takeReadings } from './evidence.ts';
+import { execute } from './execute.ts';
+import type { RolloutMemory } from './memory.ts';
+import { observe, pauseModeOf } from './observe.ts';
+import type { Parts } from './parts.ts';
+import { readAsked } from './read-annotations.ts';
+import { sample } from './sample.ts';
+import { withSummary } from './summary.ts';
+import { tell } from './tell.ts';
+
+/** What the worker does with the key next. */
+export type Next =
+  | { readonly kind: 'again' }
+  | { readonly kind: 'later'; readonly after: Millis }
+  | { readonly kind: 'idle' };
+
+/**
+ * One pass over one Deployment: observe → judge → decide → act. At most one write; the pass after
+ * it sees its effect
+ * and goes on from there, in this process or in the next.
+ */
+export async function reconcile(
+  deployment: DeploymentView,
+  memory: RolloutMemory,
+  parts: Parts,
+  signal: AbortSignal,
+): Promise<Next> {
+  const pauseMode = await modeOf(deployment, parts, signal);
+  const now = parts.clock.now();
+  const context = { now, pauseMode, verdict: undefined };
+  const seen = observe(deployment, parts.cluster, memory, parts.settings, context);
+  const snapshot = judged(seen.snapshot, memory, parts);
+  const decision = decide(snapshot);
+  const next = nextWrite(snapshot, decision);
+  sample(snapshot, decision, memory, parts);
+  tell(snapshot, decision, next, seen.requestProblem, memory, parts);
+  memory.decision = decision;
+  if (next.kind === 'write') {
+    const broken = brokenBy(next.action, snapshot);
+    invariant(broken === undefined, `${next.action.kind}: ${broken}`);
+    const started = parts.clock.monotonic();
+    await execute(withSummary(next.action, snapshot, decision), snapshot, parts.effects, signal);
+    parts.acted(next.action, snapshot, memory, started);
+    return afterWrite(next.action, memory);
+  }
+  return waitFor(next.kind === 'wait' ? next.lookAgain : undefined, decision, snapshot);
+}
+
+/**
+ * The answer of a write is in the cache already, but a deletion is seen only by the watch, which
+ * wakes the key; so does whatever makes the same write necessary twice.
+ */
+function afterWrite(action: Action, memory: RolloutMemory): Next {
+  const unseen = action.kind.startsWith('delete-') || memory.lastAction === action.kind;
+  memory.lastAction = action.kind;
+  return unseen ? { kind: 'later', after: watchPatience } : { kind: 'again' };
+}
+
+const watchPatience = millis(50);
+
+/**
+ * The API server is asked once how it treats a changed template; marks on the Deployment come
+ * first.
+ */
+async function modeOf(deployment: DeploymentView, parts: Parts, signal: AbortSignal) {
+  const asked = readAsked(deployment, parts.settings);
+  const probed =
+    // The policy looks at this very value: `yes` would pass for a cluster without the policy.
+    deployment.annotations[marks.enabled] === 'true' &&
+    !deployment.paused &&
+    deployment.replicas > 0 &&
+    asked.spec?.pause === undefined
+      ? await parts.probe.ask(deployment, signal)
+      : (parts.probe.mode ?? 'on-change');
+  return pauseModeOf(deployment, asked.spec?.pause, probed);
+}
+
+/** Counts what the last ticks brought and says what it means. */
+function judged(s: Snapshot, memory: RolloutMemory, parts: Parts): Snapshot {
+  const state = stateOf(s);
+  if (state === undefined) return s;
+  // The same revision may come again, after a retry or a revert: it is another rollout then.
+  const rollout = `${state.revision}/${state.attempt}/${state.startedAt}`;
+  if (memory.rollout !== rollout) parts.forget(memory, rollout);
+  const policy = policyOf(state, memory, parts);
+  const mark = s.route?.record?.mark;
+  const carried = {
+    state,
+    routeWeight: routeWeight(s),
+    propagation: s.limits.propagation,
+    flinchedAt: mark?.kind === 'flinch' ? mark.at : undefined,
+    acceptedAt: s.routeAcceptedSince,
+    warmUp: parts.settings.config.profiles.get(state.spec.profile)?.warmUp ?? millis(0),
+    replicas: s.deployment.replicas,
+  };
+  for (const readings of memory.inbox.splice(0)) takeReadings(memory, readings, policy, carried);
+  const evidence = memory.evidence ?? evidenceOf(state, policy);
+  const verdict = ofThisStep(
+    explained(judge(evidence, policy, { now: s.now, warming: isWarming(s.now, carried) }), memory),
+    evidence,
+    s,
+  );
+  if (memory.firstFailureAt === undefined && verdict.failedRequests > 0) {
+    memory.firstFailureAt = state.failedRequests > 0 ? null : (evidence.at ?? s.now);
+  }
+  const current: RolloutState = {
+    ...state,
+    bounds: state.bounds ?? memory.bounds ?? null,
+    evidence,
+    stream: memory.stream === undefined ? state.stream : (storedStream(memory.stream) ?? null),
+    exposedRequests: verdict.exposedRequests,
+    failedRequests: verdict.failedRequests,
+    delivered: [...new Set([...state.delivered, ...memory.settledNotices])].slice(-32),
+  };
+  return { ...s, state: current, verdict, flinch: suspicion(s, state, evidence, policy) };
+}
+
+/** Only a step that is in force can be too much. */
+function suspicion(
+  s: Snapshot,
+  state: RolloutState,
+  evidence: EvidenceState,
+  policy: AnalysisPolicy,
+): FlinchAdvice | undefined {
+  const { index, to, inForceAt } = state.step;
+  if (inForceAt === null || index >= state.spec.steps.length || s.adopted) return undefined;
+  return evidence.weight === routeWeight(s) ? flinchAdvice(evidence, policy, to) : undefined;
+}
+
+/** Data that are missing have a reason of their own, which says more than that they are missing. */
+function explained(verdict: Verdict, memory: RolloutMemory): Verdict {
+  const { unusable } = memory;
+  if (unusable === undefined || verdict.kind !== 'inconclusive') return verdict;
+  if (verdict.reason !== 'stale-data' && verdict.reason !== 'partial-data') return verdict;
+  return { ...verdict, because: `${unusable.code}: ${unusable.detail}` };
+}
+
+/** A pass is good for the step it was earned in, and for no other (S2). */
+function ofThisStep(verdict: Verdict, evidence: EvidenceState, s: Snapshot): Verdict {
+  const inForceAt = stateOf(s)?.step.inForceAt;
+  const earnedHere =
+    evidence.step === carriedIndex(s) &&
+    evidence.weight === routeWeight(s) &&
+    evidence.inForceSince !== null &&
+    (!inForceAt || evidence.inForceSince >= inForceAt);
+  if (verdict.kind !== 'pass' || earnedHere) return verdict;
+  const because = 'no samples of this weight yet';
+  return { ...verdict, kind: 'inconclusive', reason: 'settling', because };
+}
+
+/**
+ * A rollout under way is looked at once a second even if nothing is heard: guards and deadlines
+ * pass by time alone.
+ */
+function waitFor(asked: Millis | undefined, decision: Decision, s: Snapshot): Next {
+  const spans = [
+    asked,
+    decision.lookAgain,
+    stateOf(s) === undefined ? undefined : (1000 as Millis),
+  ];
+  const known = spans.filter((span) => span !== undefined);
+  return known.length === 0
+    ? { kind: 'idle' }
+    : { kind: 'later', after: Math.min(...known) as Millis };
+}

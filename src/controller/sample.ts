@@ -1,0 +1,131 @@
+import type { CheckPrior } from '../analysis/counts.ts';
+import type { Instant } from '../lib/units.ts';
+import type { EvidenceNames, EvidenceRequest, SeriesSet } from '../metric-sources/metric-source.ts';
+import type { CompiledCheck } from '../metric-sources/template.ts';
+import type { Decision } from '../rollout/decision.ts';
+import { type Snapshot, stateOf, wantedRevision } from '../rollout/snapshot.ts';
+import { policyOf } from './analysis-policy.ts';
+import { aboutDeployment } from './event-sink.ts';
+import { boundsOf, cellWidth, priorOf, streamOf } from './evidence.ts';
+import type { RolloutMemory } from './memory.ts';
+import type { Parts } from './parts.ts';
+
+export const keyOf = (s: Pick<Snapshot, 'deployment'>): string =>
+  `${s.deployment.namespace}/${s.deployment.name}`;
+
+/**
+ * Evidence is wanted from the moment that canary pods are asked for until the rollout ends one way
+ * or the other.
+ */
+export function sample(s: Snapshot, decision: Decision, memory: RolloutMemory, parts: Parts): void {
+  const key = keyOf(s);
+  const state = stateOf(s);
+  const running = ['carry', 'hold', 'flinch', 'record', 'promote'].includes(decision.goal.kind);
+  const names = namesOf(s);
+  if (state === undefined || !running || s.adopted || names === undefined) {
+    parts.sampler.remove(key);
+    return;
+  }
+  if (!memory.askedPriors) {
+    memory.askedPriors = true;
+    void readPriors(s, names, memory, parts);
+  }
+  if (memory.bounds === undefined && state.bounds === null) return;
+  const policy = policyOf(state, memory, parts);
+  const checks = policy.checks.flatMap(({ name }) => parts.checks.get(name) ?? []);
+  parts.sampler.set(key, {
+    names,
+    checks,
+    stream: () => memory.stream ?? streamOf(state, policy),
+    take: (readings) => {
+      memory.inbox.push(readings);
+      parts.wake(key);
+    },
+  });
+}
+
+function namesOf(s: Snapshot): EvidenceNames | undefined {
+  const { canary, stable, service, route, deployment } = s;
+  if (
+    canary === undefined ||
+    stable === undefined ||
+    service === undefined ||
+    route === undefined
+  ) {
+    return undefined;
+  }
+  return {
+    namespace: deployment.namespace,
+    deployment: deployment.name,
+    route: route.name,
+    port: service.ports[0] === undefined ? undefined : String(service.ports[0]),
+    stable: { service: service.name, replicaSet: stable.name },
+    canary: { service: s.canaryServiceName, replicaSet: canary.name },
+  };
+}
+
+/**
+ * One look back at stable before the first weight: bad rates, dispersion, and the bucket bounds
+ * worth comparing. Where
+ * there is no answer the tests are slower, and latency is not compared; never wrong.
+ */
+async function readPriors(
+  s: Snapshot,
+  names: EvidenceNames,
+  memory: RolloutMemory,
+  parts: Parts,
+): Promise<void> {
+  const state = stateOf(s);
+  const priors: Record<string, CheckPrior> = {};
+  const bounds: Record<string, readonly number[]> = {};
+  for (const name of state?.spec.checks ?? []) {
+    const check = parts.checks.get(name);
+    const set = check === undefined ? undefined : await historyFor(check, names, s.now, parts);
+    if (check === undefined || set === undefined) continue;
+    if (check.kind === 'histogram') bounds[name] = state?.bounds?.[name] ?? boundsOf(set);
+    priors[name] = priorOf(set, bounds[name]);
+  }
+  memory.priors = priors;
+  memory.bounds = state?.bounds ?? bounds;
+  if (state?.bounds === null) tellSkipped(s, bounds, parts);
+  parts.wake(keyOf(s));
+}
+
+/** Who asked for a comparison must know that it is not made. */
+function tellSkipped(
+  s: Snapshot,
+  bounds: Readonly<Record<string, readonly number[]>>,
+  parts: Parts,
+): void {
+  const asked = stateOf(s)?.spec.checks ?? [];
+  for (const name of asked.filter((one) => parts.checks.get(one)?.kind === 'histogram')) {
+    if ((bounds[name] ?? []).length > 0) continue;
+    parts.events.record({
+      subject: aboutDeployment(s.deployment),
+      type: 'Warning',
+      reason: 'CanaryCheckSkipped',
+      message:
+        `revision ${wantedRevision(s)}: ${name} is not compared in this rollout: the history of ` +
+        'stable shows no bucket that its requests exceed now and then',
+    });
+  }
+}
+
+async function historyFor(
+  check: CompiledCheck,
+  names: EvidenceNames,
+  at: Instant,
+  parts: Parts,
+): Promise<SeriesSet | undefined> {
+  const source = parts.sources.get(check.source);
+  const request: EvidenceRequest = {
+    id: check.name,
+    check,
+    names,
+    window: parts.settings.config.limits.history,
+    resolution: cellWidth,
+  };
+  const readings = await source?.read([request], at, AbortSignal.timeout(5000));
+  const reading = readings?.get(check.name);
+  return reading?.kind === 'series' ? reading : undefined;
+}

@@ -1,0 +1,169 @@
+import { type Clock, sleep } from '../lib/clock.ts';
+import { type Instant, type Millis, millis, seconds } from '../lib/units.ts';
+import type {
+  EvidenceNames,
+  EvidenceRequest,
+  MetricSource,
+  Reading,
+} from '../metric-sources/metric-source.ts';
+import { nextTick, type PollStream, windowOf } from '../metric-sources/poll-stream.ts';
+import type { CompiledCheck } from '../metric-sources/template.ts';
+import type { Readings } from './evidence.ts';
+
+/** One rollout that wants evidence. */
+export interface Sampled {
+  readonly names: EvidenceNames;
+  readonly checks: readonly CompiledCheck[];
+  /** The stream as it stands; the sampler only reads it. */
+  stream(): PollStream;
+  take(readings: Readings): void;
+}
+
+export interface SamplerOptions {
+  readonly sources: ReadonlyMap<string, MetricSource>;
+  readonly clock: Clock;
+  /** Around each read. */
+  readonly onRead?: (source: string, took: Millis) => void;
+}
+
+/**
+ * Asks each source on behalf of all rollouts at once, when the next samples are due. A source that
+ * hangs holds up
+ * its own rollouts and no others.
+ */
+export interface Sampler {
+  set(key: string, sampled: Sampled): void;
+  remove(key: string): void;
+  run(signal: AbortSignal): Promise<void>;
+}
+
+/** Before the samples themselves tell. */
+const unknownInterval = seconds(1);
+
+/** Rollouts whose scrapes fall at different moments share at most this many reads an interval. */
+const readsPerInterval = 4;
+
+export function createSampler(options: SamplerOptions): Sampler {
+  const rollouts = new Map<string, Sampled>();
+  const wake = new Set<() => void>();
+  return {
+    set: (key, sampled) => {
+      const isNew = !rollouts.has(key);
+      rollouts.set(key, sampled);
+      if (isNew) for (const call of wake) call();
+    },
+    remove: (key) => {
+      rollouts.delete(key);
+    },
+    run: async (signal) => {
+      await Promise.all(
+        [...options.sources].map(([name, source]) => {
+          return loop(name, source, rollouts, wake, options, signal);
+        }),
+      );
+    },
+  };
+}
+
+async function loop(
+  name: string,
+  source: MetricSource,
+  rollouts: ReadonlyMap<string, Sampled>,
+  wake: Set<() => void>,
+  { clock, onRead }: SamplerOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  while (!signal.aborted) {
+    const mine = [...rollouts].flatMap(([key, sampled]) => wanted(key, sampled, name));
+    if (mine.length === 0) {
+      await idle(wake, signal);
+      continue;
+    }
+    const at = clock.now();
+    const start = clock.monotonic();
+    const requests = mine.map((one) => one.request(at));
+    const answers = await source.read(requests, at, signal);
+    onRead?.(name, millis(clock.monotonic() - start));
+    deliver(mine, answers, at, rollouts);
+    await rest(mine, rollouts, clock, signal);
+  }
+}
+
+interface Wanted {
+  readonly key: string;
+  readonly check: string;
+  readonly request: (at: Instant) => EvidenceRequest;
+}
+
+function wanted(key: string, sampled: Sampled, source: string): Wanted[] {
+  return sampled.checks
+    .filter((check) => check.source === source)
+    .map((check) => ({
+      key,
+      check: check.name,
+      request: (at) => ({
+        id: `${key} ${check.name}`,
+        check,
+        names: sampled.names,
+        window: windowOf(sampled.stream(), check.name, at),
+        ...boundsOf(sampled.stream(), check.name),
+      }),
+    }));
+}
+
+/** Only the buckets that are compared. */
+function boundsOf({ checks }: PollStream, name: string): Pick<EvidenceRequest, 'bounds'> {
+  const bounds = checks.find((check) => check.name === name)?.bounds;
+  return bounds === undefined ? {} : { bounds };
+}
+
+function deliver(
+  mine: readonly Wanted[],
+  answers: ReadonlyMap<string, Reading>,
+  at: Instant,
+  rollouts: ReadonlyMap<string, Sampled>,
+): void {
+  const byRollout = new Map<string, Map<string, Reading>>();
+  for (const { key, check } of mine) {
+    const reading = answers.get(`${key} ${check}`);
+    if (reading === undefined) continue;
+    const readings = byRollout.get(key) ?? new Map<string, Reading>();
+    byRollout.set(key, readings.set(check, reading));
+  }
+  for (const [key, byCheck] of byRollout) rollouts.get(key)?.take({ at, byCheck });
+}
+
+/**
+ * Until the next samples are due, but never so often that a source is asked more than its share.
+ */
+async function rest(
+  mine: readonly Wanted[],
+  rollouts: ReadonlyMap<string, Sampled>,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<void> {
+  const now = clock.now();
+  let due = Number.POSITIVE_INFINITY;
+  let interval = seconds(15) as number;
+  for (const { key } of mine) {
+    const stream = rollouts.get(key)?.stream();
+    if (stream === undefined) continue;
+    due = Math.min(due, nextTick(stream, now, unknownInterval));
+    interval = Math.min(interval, stream.cursor?.interval ?? unknownInterval);
+  }
+  const pause = Math.max(interval / readsPerInterval, Number.isFinite(due) ? due : 0);
+  await sleep(clock, millis(Math.min(pause, 15_000)), signal).catch(() => undefined);
+}
+
+/** Until a rollout wants evidence. */
+function idle(wake: Set<() => void>, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      wake.delete(done);
+      signal.removeEventListener('abort', done);
+      resolve();
+    };
+    wake.add(done);
+    signal.addEventListener('abort', done, { once: true });
+  });
+}

@@ -1,0 +1,161 @@
+import { type Millis, millis } from '../lib/units.ts';
+import type { Decision } from '../rollout/decision.ts';
+import type { NextWrite } from '../rollout/mechanism.ts';
+import type { Notice } from '../rollout/notice.ts';
+import { noticesFor } from '../rollout/notices.ts';
+import { refusal } from '../rollout/request.ts';
+import type { Problem } from '../rollout/rollout-spec.ts';
+import { carriedIndex, routeWeight, type Snapshot, stateOf } from '../rollout/snapshot.ts';
+import { aboutDeployment } from './event-sink.ts';
+import type { RolloutMemory } from './memory.ts';
+import type { Parts } from './parts.ts';
+import { keyOf } from './sample.ts';
+import { checkSummaries } from './summary.ts';
+
+/**
+ * Everything a pass says to people and machines. It never waits, never throws, and changes no
+ * decision.
+ */
+export function tell(
+  s: Snapshot,
+  decision: Decision,
+  next: NextWrite,
+  requestProblem: Problem | undefined,
+  memory: RolloutMemory,
+  parts: Parts,
+): void {
+  const heldFor = trackHold(s, decision, memory);
+  tellLog(s, decision, next, memory, parts);
+  tellMetrics(s, decision, memory, parts);
+  for (const notice of noticesFor(s, decision, heldFor)) {
+    if (memory.enqueued.has(notice.id)) continue;
+    memory.enqueued.add(notice.id);
+    parts.enqueue(notice, keyOf(s));
+    tellEvent(s, notice, parts);
+  }
+  tellRefusal(s, requestProblem, memory, parts);
+}
+
+function trackHold(s: Snapshot, decision: Decision, memory: RolloutMemory): Millis {
+  if (decision.phase !== 'holding') {
+    memory.hold = undefined;
+    return millis(0);
+  }
+  const reason = holdReason(s, decision);
+  if (memory.hold?.reason !== reason) memory.hold = { reason, since: s.now };
+  return millis(s.now - memory.hold.since);
+}
+
+const holdReason = (s: Snapshot, decision: Decision): string =>
+  decision.rule === 'cannotJudge' && s.verdict?.kind === 'inconclusive'
+    ? s.verdict.reason
+    : decision.rule;
+
+/** One line for each transition: the rule, the condition worked on, or the weight has changed. */
+function tellLog(
+  s: Snapshot,
+  decision: Decision,
+  next: NextWrite,
+  memory: RolloutMemory,
+  parts: Parts,
+): void {
+  const condition = next.kind === 'reached' ? '' : next.condition;
+  const told = [decision.rule, decision.phase, condition, routeWeight(s)].join('|');
+  if (memory.told === told || decision.goal.kind === 'ignore') return;
+  const first = memory.told === undefined;
+  memory.told = told;
+  const quiet = first && next.kind !== 'write' && decision.phase === 'rest';
+  const state = stateOf(s);
+  parts.log[quiet ? 'debug' : 'info'](
+    {
+      rollout: keyOf(s),
+      revision: s.deployment.templateHash,
+      phase: decision.phase,
+      rule: decision.rule,
+      because: decision.because,
+      canaryWeightPercent: routeWeight(s),
+      ...(state === undefined ? {} : { step: carriedIndex(s) + 1, attempt: state.attempt }),
+      ...(next.kind === 'write' ? { action: next.action.kind } : {}),
+      ...(s.verdict === undefined ? {} : { verdict: s.verdict.kind, evidence: s.verdict.evidence }),
+    },
+    next.kind === 'wait' ? 'waiting' : 'decided',
+  );
+}
+
+function tellMetrics(s: Snapshot, decision: Decision, memory: RolloutMemory, parts: Parts): void {
+  const { namespace, name: deployment } = s.deployment;
+  const rollout = { namespace, deployment };
+  const state = stateOf(s);
+  if (memory.decision?.rule !== decision.rule) parts.metrics.decided(decision.rule);
+  if (state === undefined || memory.ended) return;
+  if (!memory.counted) {
+    memory.counted = true;
+    parts.metrics.rolloutStarted(rollout);
+  }
+  parts.metrics.rollout(rollout, {
+    phase: decision.phase,
+    weight: routeWeight(s),
+    step: Math.max(0, carriedIndex(s) + 1),
+    steps: state.spec.steps.length,
+    exposedRequests: state.exposedRequests,
+    failedRequests: state.failedRequests,
+    hold: decision.phase === 'holding' ? holdReason(s, decision) : undefined,
+  });
+  const { verdict } = s;
+  if (verdict === undefined) return;
+  const summaries = checkSummaries(s);
+  parts.metrics.checks(
+    rollout,
+    verdict.checks.map((check, i) => ({
+      check: check.check,
+      verdict: verdict.kind,
+      canaryRatio: summaries[i]?.canaryRatio ?? 0,
+      stableRatio: summaries[i]?.stableRatio ?? 0,
+      evidence: check.adds,
+      evidenceThreshold: verdict.threshold,
+      promotionEvidence: check.promotion ?? 0,
+      promotionThreshold: check.promotionNeeded,
+    })),
+  );
+}
+
+const eventReasons: Readonly<Record<Notice['kind'], string>> = {
+  rollback: 'CanaryRolledBack',
+  promotion: 'CanaryPromoted',
+  hold: 'CanaryHeld',
+  paused: 'CanaryPaused',
+  invalid: 'CanaryInvalid',
+  started: 'CanaryStarted',
+  superseded: 'CanarySuperseded',
+};
+
+function tellEvent(s: Snapshot, notice: Notice, parts: Parts): void {
+  const calm =
+    notice.kind === 'promotion' || notice.kind === 'started' || notice.kind === 'superseded';
+  parts.events.record({
+    subject: aboutDeployment(s.deployment),
+    type: calm ? 'Normal' : 'Warning',
+    id: notice.id,
+    reason: eventReasons[notice.kind],
+    message:
+      notice.kind === 'invalid' ? notice.because : `revision ${notice.revision}: ${notice.because}`,
+  });
+}
+
+/** A request that is not acted on is answered once, with the reason. */
+function tellRefusal(
+  s: Snapshot,
+  requestProblem: Problem | undefined,
+  memory: RolloutMemory,
+  parts: Parts,
+): void {
+  const message = requestProblem?.message ?? refusal(s);
+  if (message === undefined || memory.refused === message) return;
+  memory.refused = message;
+  parts.events.record({
+    subject: aboutDeployment(s.deployment),
+    type: 'Warning',
+    reason: 'RequestRefused',
+    message,
+  });
+}

@@ -1,0 +1,90 @@
+import { marks } from '../rollout/snapshot.ts';
+import type { DeploymentView, PodView, ReplicaSetView } from '../rollout/views.ts';
+import type { Cluster } from './cluster.ts';
+import type { RolloutMemory } from './memory.ts';
+import type { WorkQueue } from './work-queue.ts';
+
+/**
+ * Which Deployments a change may matter to. A pass that finds nothing to do costs no request, so a
+ * change may wake one
+ * too many; it must never wake one too few.
+ */
+export function wakeOnChange(
+  cluster: Cluster,
+  memories: ReadonlyMap<string, RolloutMemory>,
+  queue: WorkQueue,
+): () => void {
+  const keyOfUid = (uid: string | undefined) => {
+    const [found] = uid === undefined ? [] : cluster.deployments.by('uid', uid);
+    if (found !== undefined && concerns(found)) queue.add(`${found.namespace}/${found.name}`);
+  };
+  const wakeNamespace = (namespace: string) => {
+    for (const key of memories.keys()) if (key.startsWith(`${namespace}/`)) queue.add(key);
+  };
+  const stops = [
+    cluster.deployments.onChange(({ key, previous, current }) => {
+      if (![previous, current].some((seen) => seen !== undefined && concerns(seen))) return;
+      queue.add(key, hasNewRequest(previous, current) ? 'now' : 'normal');
+    }),
+    cluster.replicaSets.onChange(({ previous, current }) => {
+      for (const set of [previous, current]) wakeOwners(set, keyOfUid);
+    }),
+    cluster.services.onChange(({ previous, current }) =>
+      wakeNamespace((current ?? previous)?.namespace ?? ''),
+    ),
+    cluster.routes.onChange(({ previous, current }) =>
+      wakeNamespace((current ?? previous)?.namespace ?? ''),
+    ),
+    cluster.endpointSlices.onChange(({ previous, current }) =>
+      wakeRollouts((current ?? previous)?.namespace ?? '', memories, queue),
+    ),
+    cluster.pods.onChange(({ previous, current }) => {
+      if (!changedForUs(previous, current)) return;
+      const pod = current ?? previous;
+      if (pod !== undefined)
+        wakeRollouts(pod.namespace, memories, queue, current?.trouble !== undefined);
+    }),
+  ];
+  return () => {
+    for (const stop of stops) stop();
+  };
+}
+
+/** Any annotation of ours makes a Deployment ours to look at; all others cost nothing. */
+export const concerns = (deployment: DeploymentView): boolean =>
+  Object.keys(deployment.annotations).some((key) => key.startsWith('haldane.dev/'));
+
+const hasNewRequest = (
+  previous: DeploymentView | undefined,
+  current: DeploymentView | undefined,
+): boolean =>
+  current?.annotations[marks.request] !== undefined &&
+  current.annotations[marks.request] !== previous?.annotations[marks.request];
+
+function wakeOwners(
+  set: ReplicaSetView | undefined,
+  wake: (uid: string | undefined) => void,
+): void {
+  if (set === undefined) return;
+  for (const uid of set.ownerUids) wake(uid);
+}
+
+/** Only rollouts under way care for pods and endpoints. */
+function wakeRollouts(
+  namespace: string,
+  memories: ReadonlyMap<string, RolloutMemory>,
+  queue: WorkQueue,
+  urgent = false,
+): void {
+  for (const [key, memory] of memories) {
+    if (memory.rollout === undefined || !key.startsWith(`${namespace}/`)) continue;
+    queue.add(key, urgent ? 'now' : 'normal');
+  }
+}
+
+/** Pods change their status for many reasons that no rule looks at. */
+const changedForUs = (previous: PodView | undefined, current: PodView | undefined): boolean =>
+  previous?.ready !== current?.ready ||
+  previous?.deleting !== current?.deleting ||
+  previous?.trouble?.message !== current?.trouble?.message ||
+  previous?.restarts !== current?.restarts;

@@ -1,0 +1,115 @@
+import type { RawObject } from '../kubernetes/raw-object.ts';
+import { resources } from '../kubernetes/resources.ts';
+import { isOperatingError } from '../lib/errors.ts';
+import { type Percent, percent } from '../lib/units.ts';
+import type { Snapshot } from '../rollout/snapshot.ts';
+import type { RouteMark } from '../rollout/views.ts';
+import type { Effects } from './effects.ts';
+import { outdated } from './outdated.ts';
+
+/** A cut is repeated on conflict this often within one pass; then the pass itself is repeated. */
+const cutTries = 8;
+
+export async function attach(s: Snapshot, effects: Effects, signal: AbortSignal): Promise<void> {
+  const { provider, raw } = routeOf(s, effects);
+  const binding = {
+    deploymentUid: s.deployment.uid,
+    revision: s.canary?.podHash ?? '',
+    service: s.service?.name ?? '',
+    canaryService: s.canaryService?.name ?? '',
+  };
+  await send(raw, provider.attach(raw, binding), effects, signal);
+}
+
+/**
+ * Raises or restores a weight: only on the route that was observed, and only from the weight it
+ * carried.
+ */
+export async function shift(
+  action: { readonly from: Percent; readonly to: Percent },
+  s: Snapshot,
+  effects: Effects,
+  signal: AbortSignal,
+): Promise<void> {
+  const { provider, raw } = routeOf(s, effects);
+  const seen = provider.read(raw, s.deployment.uid, s.service?.name ?? '');
+  if (seen.resourceVersion !== s.route?.resourceVersion || seen.weight !== action.from) {
+    throw outdated(`HTTPRoute ${raw.metadata.name}`);
+  }
+  await send(raw, provider.shift(raw, s.deployment.uid, action.to), effects, signal);
+}
+
+/**
+ * A compare-and-swap, unlike a cut: on a route that somebody lowered further it would be a raise.
+ */
+export async function flinch(
+  action: { readonly to: Percent; readonly mark: RouteMark },
+  s: Snapshot,
+  effects: Effects,
+  signal: AbortSignal,
+): Promise<void> {
+  const { provider, raw } = routeOf(s, effects);
+  const seen = provider.read(raw, s.deployment.uid, s.service?.name ?? '');
+  if (seen.resourceVersion !== s.route?.resourceVersion || seen.weight <= action.to) {
+    throw outdated(`HTTPRoute ${raw.metadata.name}`);
+  }
+  const patch = provider.lower(raw, s.deployment.uid, action.to, action.mark);
+  await send(raw, patch, effects, signal);
+}
+
+/**
+ * Takes the canary's traffic off. Lowering to nothing is right whatever else has changed on the
+ * route, so a
+ * conflict is answered with a fresh read and another try: no precondition may delay or refuse it.
+ */
+export async function cut(
+  mark: RouteMark,
+  s: Snapshot,
+  effects: Effects,
+  signal: AbortSignal,
+): Promise<void> {
+  const found = routeOf(s, effects);
+  let { raw } = found;
+  for (let left = cutTries; ; left -= 1) {
+    const patch = found.provider.lower(raw, s.deployment.uid, percent(0), mark);
+    if (Object.keys(patch).length === 0) return;
+    try {
+      await send(raw, patch, effects, signal);
+      return;
+    } catch (error) {
+      if (left === 0 || !isOperatingError(error, 'KUBERNETES_CONFLICT')) throw error;
+      raw = await effects.client.get(refOf(raw), signal);
+    }
+  }
+}
+
+export async function restore(s: Snapshot, effects: Effects, signal: AbortSignal): Promise<void> {
+  const { provider, raw } = routeOf(s, effects);
+  await send(raw, provider.restore(raw, s.deployment.uid), effects, signal);
+}
+
+function routeOf(s: Snapshot, effects: Effects) {
+  const { route } = s;
+  if (route === undefined) throw outdated('the route');
+  const raw = effects.rawRoute(route.kind, route.namespace, route.name);
+  if (raw === undefined || raw.metadata.uid !== route.uid)
+    throw outdated(`HTTPRoute ${route.name}`);
+  return { provider: effects.providers[route.kind], raw };
+}
+
+const refOf = (raw: RawObject) => ({
+  resource: resources.httpRoutes,
+  namespace: raw.metadata.namespace ?? '',
+  name: raw.metadata.name,
+});
+
+async function send(
+  raw: RawObject,
+  patch: object,
+  effects: Effects,
+  signal: AbortSignal,
+): Promise<void> {
+  effects.accept(
+    await effects.client.mergePatch(refOf(raw), patch, { uid: raw.metadata.uid ?? '' }, signal),
+  );
+}

@@ -1,0 +1,267 @@
+import {
+  adoptionPatch,
+  canaryReplicaSet,
+  canaryService,
+  firstReplicaSet,
+} from '../kubernetes/canary-workload.ts';
+import type { JsonPatchOperation } from '../kubernetes/client.ts';
+import { recordAt, revisionAnnotation, stateAnnotation } from '../kubernetes/objects.ts';
+import type { RawObject } from '../kubernetes/raw-object.ts';
+import { type Resource, resources } from '../kubernetes/resources.ts';
+import { templateHash } from '../kubernetes/template.ts';
+import { isOperatingError } from '../lib/errors.ts';
+import {
+  pinAnnotation,
+  pinKey,
+  type Snapshot,
+  stateOf,
+  wantedRevision,
+} from '../rollout/snapshot.ts';
+import type { Outcome, RolloutState } from '../rollout/state.ts';
+import type { ReplicaSetView } from '../rollout/views.ts';
+import { encodeState } from '../spec/state-codec.ts';
+import type { Effects } from './effects.ts';
+import { outdated, unlessGone } from './outdated.ts';
+import { resumeNatively } from './write-deployment.ts';
+
+export async function deleteReplicaSet(
+  target: { readonly name: string; readonly uid: string },
+  s: Snapshot,
+  effects: Effects,
+  signal: AbortSignal,
+): Promise<void> {
+  const ref = {
+    resource: resources.replicaSets,
+    namespace: s.deployment.namespace,
+    name: target.name,
+  };
+  await unlessGone(effects.client.deleteObject(ref, { uid: target.uid }, signal));
+}
+
+/**
+ * Copies the template as it is now; another template than the one decided on is for the next pass.
+ */
+export async function createCanary(
+  action: { readonly state: RolloutState },
+  s: Snapshot,
+  effects: Effects,
+  signal: AbortSignal,
+): Promise<void> {
+  const deployment = await freshDeployment(s, effects, signal);
+  const body = canaryReplicaSet(deployment, action.state.revision, encodeState(action.state));
+  await createOnce(resources.replicaSets, s, body, effects, signal);
+}
+
+export async function createCanaryService(
+  s: Snapshot,
+  effects: Effects,
+  signal: AbortSignal,
+): Promise<void> {
+  const user = await effects.client.get(serviceRef(s), signal);
+  const body = canaryService(user, s.deployment, s.canary?.podHash ?? wantedRevision(s));
+  await createOnce(resources.services, s, body, effects, signal);
+}
+
+export async function deleteCanaryService(
+  name: string,
+  s: Snapshot,
+  effects: Effects,
+  signal: AbortSignal,
+): Promise<void> {
+  const ref = { resource: resources.services, namespace: s.deployment.namespace, name };
+  const uid = s.canaryService?.uid;
+  await unlessGone(effects.client.deleteObject(ref, uid === undefined ? {} : { uid }, signal));
+}
+
+/** Adds or takes away the one selector key that ties the user's Service to one ReplicaSet. */
+export async function pinService(
+  podHash: string | null,
+  s: Snapshot,
+  effects: Effects,
+  signal: AbortSignal,
+): Promise<void> {
+  const { service } = s;
+  if (service === undefined) throw outdated('the Service');
+  const patch = {
+    metadata: { annotations: { [pinAnnotation]: podHash === null ? null : s.deployment.uid } },
+    spec: { selector: { [pinKey]: podHash } },
+  };
+  const { uid, resourceVersion } = service;
+  effects.accept(
+    await effects.client.mergePatch(serviceRef(s), patch, { uid, resourceVersion }, signal),
+  );
+}
+
+export async function scaleCanary(
+  action: { readonly replicas: number; readonly outcome?: Outcome },
+  s: Snapshot,
+  effects: Effects,
+  signal: AbortSignal,
+): Promise<void> {
+  const state = stateOf(s);
+  const scale: JsonPatchOperation = {
+    op: 'replace',
+    path: '/spec/replicas',
+    value: action.replicas,
+  };
+  const recorded =
+    state === undefined || action.outcome === undefined
+      ? []
+      : [stateOperation({ ...state, outcome: action.outcome })];
+  await patchCanary([scale, ...recorded], s, effects, signal);
+}
+
+export const record = (state: RolloutState, s: Snapshot, effects: Effects, signal: AbortSignal) =>
+  patchCanary([stateOperation(state)], s, effects, signal);
+
+/**
+ * The patch that makes the Deployment adopt the canary. A fresh read first: from here on there is
+ * no way back.
+ */
+export async function adoptCanary(
+  state: RolloutState,
+  s: Snapshot,
+  effects: Effects,
+  signal: AbortSignal,
+): Promise<void> {
+  const canary = canaryOf(s);
+  const deployment = await freshDeployment(s, effects, signal);
+  const spec = recordAt(deployment, 'spec');
+  if (spec['paused'] !== true || spec['replicas'] !== canary.replicas) {
+    throw outdated(`Deployment ${s.deployment.name}`);
+  }
+  const numbers = [s.stable, ...s.active, canary].map((set) =>
+    Number(set?.annotations[revisionAnnotation] ?? 0),
+  );
+  const patch = adoptionPatch(s.deployment, canary, Math.max(...numbers) + 1, encodeState(state));
+  const { uid, resourceVersion } = canary;
+  effects.accept(
+    await effects.client.mergePatch(
+      replicaSetRef(s, canary.name),
+      patch,
+      { uid, resourceVersion },
+      signal,
+    ),
+  );
+}
+
+export async function scaleReplicaSet(
+  action: { readonly name: string; readonly replicas: number },
+  s: Snapshot,
+  effects: Effects,
+  signal: AbortSignal,
+): Promise<void> {
+  const target = s.active.find((set) => set.name === action.name);
+  if (target === undefined) throw outdated(`ReplicaSet ${action.name}`);
+  const patch = { spec: { replicas: action.replicas } };
+  const { uid } = target;
+  effects.accept(
+    await effects.client.mergePatch(replicaSetRef(s, target.name), patch, { uid }, signal),
+  );
+}
+
+export async function clearState(
+  s: Snapshot,
+  effects: Effects,
+  signal: AbortSignal,
+): Promise<void> {
+  const canary = canaryOf(s);
+  const patch = { metadata: { annotations: { [stateAnnotation]: null } } };
+  const { uid } = canary;
+  effects.accept(
+    await effects.client.mergePatch(replicaSetRef(s, canary.name), patch, { uid }, signal),
+  );
+}
+
+/** Nothing serves, so there is nothing to compare with: the template becomes stable by itself. */
+export async function bootstrap(s: Snapshot, effects: Effects, signal: AbortSignal): Promise<void> {
+  if (s.pauseMode === 'on-change') return resumeNatively(s, effects, signal);
+  const deployment = await freshDeployment(s, effects, signal);
+  const body = firstReplicaSet(deployment, wantedRevision(s));
+  await createOnce(resources.replicaSets, s, body, effects, signal);
+}
+
+/** The pod template cannot be read from the slim view. */
+async function freshDeployment(
+  s: Snapshot,
+  effects: Effects,
+  signal: AbortSignal,
+): Promise<RawObject> {
+  const { namespace, name, uid } = s.deployment;
+  const raw = await effects.client.get(
+    { resource: resources.deployments, namespace, name },
+    signal,
+  );
+  effects.accept(raw);
+  const hash = templateHash(recordAt(raw, 'spec')['template']);
+  if (raw.metadata.uid !== uid || hash !== wantedRevision(s)) throw outdated(`Deployment ${name}`);
+  return raw;
+}
+
+/**
+ * Names are fixed by the revision: one that exists is ours from before a crash, and the cache will
+ * show it.
+ */
+async function createOnce(
+  resource: Resource,
+  s: Snapshot,
+  body: object,
+  effects: Effects,
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    effects.accept(await effects.client.create(resource, s.deployment.namespace, body, {}, signal));
+  } catch (error) {
+    if (!isOperatingError(error, 'KUBERNETES_ALREADY_EXISTS')) throw error;
+    const { name } = (body as RawObject).metadata;
+    effects.accept(
+      await effects.client.get({ resource, namespace: s.deployment.namespace, name }, signal),
+    );
+  }
+}
+
+/**
+ * Status updates move a ReplicaSet's resourceVersion all the time, so the precondition is our own
+ * last state:
+ * whoever wrote another one since has decided something that we have not seen.
+ */
+async function patchCanary(
+  operations: readonly JsonPatchOperation[],
+  s: Snapshot,
+  effects: Effects,
+  signal: AbortSignal,
+): Promise<void> {
+  const canary = canaryOf(s);
+  const seen = canary.annotations[stateAnnotation];
+  const test: JsonPatchOperation[] =
+    seen === undefined ? [] : [{ op: 'test', path: statePath, value: seen }];
+  const ref = replicaSetRef(s, canary.name);
+  effects.accept(
+    await effects.client.jsonPatch(ref, [...test, ...operations], { uid: canary.uid }, signal),
+  );
+}
+
+/** JSON Pointer (RFC 6901). */
+const stateKey = stateAnnotation.replaceAll('~', '~0').replaceAll('/', '~1');
+const statePath = `/metadata/annotations/${stateKey}`;
+const stateOperation = (state: RolloutState): JsonPatchOperation => ({
+  op: 'add',
+  path: statePath,
+  value: encodeState(state),
+});
+
+function canaryOf(s: Snapshot): ReplicaSetView {
+  if (s.canary === undefined) throw outdated('the canary ReplicaSet');
+  return s.canary;
+}
+
+const replicaSetRef = (s: Snapshot, name: string) => ({
+  resource: resources.replicaSets,
+  namespace: s.deployment.namespace,
+  name,
+});
+const serviceRef = (s: Snapshot) => ({
+  resource: resources.services,
+  namespace: s.deployment.namespace,
+  name: s.service?.name ?? '',
+});
