@@ -1,0 +1,40 @@
+import type { Clock } from '../../lib/clock.ts';
+import type { Random } from '../../lib/random.ts';
+import type { ApiServer } from '../api-server.ts';
+import type { WriteOptions } from '../object-api.ts';
+import type { KubernetesObject, Resource, Target } from '../resource.ts';
+import type { Change } from '../store.ts';
+import type { EventRecorder } from './event-recorder.ts';
+
+/** What every controller of the embedded cluster works with. */
+export type ControllerContext = {
+  readonly server: ApiServer;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** From an event to the pass that sees it. */
+  readonly delayMillis: number;
+  readonly events: EventRecorder;
+};
+
+export type Controller = { stop(): void };
+
+export const managerOptions: WriteOptions = { manager: 'kube-controller-manager' };
+
+export const targetOf = (
+  resource: Resource,
+  { metadata }: KubernetesObject,
+  subresource?: string,
+): Target => ({
+  resource,
+  namespace: metadata.namespace ?? '',
+  name: metadata.name,
+  ...(subresource === undefined ? {} : { subresource }),
+});
+
+/** Reacts to commits by the storage key of their resource: `apps/deployments`. */
+export function onChanges(
+  { server }: ControllerContext,
+  reactions: Readonly<Record<string, (change: Change) => void>>,
+): () => void {
+  return server.store.onCommit((change) => reactions[change.key]?.(change));
+}

@@ -1,0 +1,67 @@
+import type { Clock } from '../../lib/clock.ts';
+import { InvariantError } from '../../lib/errors.ts';
+import { millis } from '../../lib/units.ts';
+import { ApiFailure } from '../status.ts';
+
+export type ControlLoopParts = {
+  readonly clock: Clock;
+  /** From an event to the pass that sees it. */
+  readonly delayMillis: number;
+  /** One pass over one key; may throw ApiFailure, upon which it is tried again. */
+  readonly sync: (key: string) => void;
+  /** What is not an answer of the API server is a bug of ours. */
+  readonly onBug: (error: unknown) => void;
+};
+
+const firstRetry = 5;
+const longestRetry = 10_000;
+
+/**
+ * Works off keys one after another: an event asks for a pass, several events for the same key
+ * share one.
+ */
+export class ControlLoop {
+  readonly #parts: ControlLoopParts;
+  readonly #due = new Map<string, { readonly at: number; readonly cancel: () => void }>();
+  readonly #failures = new Map<string, number>();
+  #stopped = false;
+
+  constructor(parts: ControlLoopParts) {
+    this.#parts = parts;
+  }
+
+  enqueue(key: string, afterMillis: number = this.#parts.delayMillis): void {
+    if (this.#stopped) return;
+    const { clock } = this.#parts;
+    const at = clock.monotonic() + afterMillis;
+    const planned = this.#due.get(key);
+    if (planned !== undefined && planned.at <= at) return;
+    planned?.cancel();
+    const cancel = clock.after(millis(afterMillis), () => this.#run(key));
+    this.#due.set(key, { at, cancel });
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    for (const { cancel } of this.#due.values()) cancel();
+    this.#due.clear();
+  }
+
+  #run(key: string): void {
+    this.#due.delete(key);
+    try {
+      this.#parts.sync(key);
+      this.#failures.delete(key);
+    } catch (error) {
+      if (!(error instanceof ApiFailure)) return this.#parts.onBug(error);
+      const failures = this.#failures.get(key) ?? 0;
+      this.#failures.set(key, failures + 1);
+      this.enqueue(key, Math.min(firstRetry * 2 ** failures, longestRetry));
+    }
+  }
+}
+
+/** Fails loudly: the embedded cluster has no operator who reads its logs. */
+export const throwBug = (error: unknown): never => {
+  throw error instanceof Error ? error : new InvariantError(String(error));
+};

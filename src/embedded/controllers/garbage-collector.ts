@@ -1,0 +1,208 @@
+import { deleteObject } from '../deletion.ts';
+import type { KubernetesObject, OwnerReference, Resource } from '../resource.ts';
+import { storageKey } from '../resource.ts';
+import { type Controller, type ControllerContext, managerOptions, targetOf } from './context.ts';
+import { ControlLoop, throwBug } from './control-loop.ts';
+import { asJson } from './objects.ts';
+
+type Place = { readonly resource: Resource; readonly namespace: string; readonly name: string };
+
+const options = managerOptions;
+
+/** Deletes what has lost its owners, and carries out foreground and orphan deletion. */
+export class GarbageCollector implements Controller {
+  readonly #context: ControllerContext;
+  readonly #resources: ReadonlyMap<string, Resource>;
+  /** Owner's uid → places of its dependents. */
+  readonly #dependents = new Map<string, Map<string, Place>>();
+  readonly #loop: ControlLoop;
+  readonly #unsubscribe: () => void;
+
+  constructor(context: ControllerContext) {
+    this.#context = context;
+    this.#resources = new Map(
+      context.server.resources
+        .filter((r) => r.storedAs === undefined)
+        .map((r) => [storageKey(r), r]),
+    );
+    this.#loop = new ControlLoop({
+      clock: context.clock,
+      delayMillis: context.delayMillis,
+      sync: (key) => this.#sync(key),
+      onBug: throwBug,
+    });
+    this.#unsubscribe = context.server.store.onCommit(({ key, object, previous, type }) => {
+      const resource = this.#resources.get(key);
+      if (resource !== undefined) this.#onCommit(resource, object, previous, type === 'DELETED');
+    });
+  }
+
+  stop(): void {
+    this.#unsubscribe();
+    this.#loop.stop();
+  }
+
+  #onCommit(
+    resource: Resource,
+    object: KubernetesObject,
+    previous: KubernetesObject | undefined,
+    gone: boolean,
+  ): void {
+    const { uid, namespace = '', name, ownerReferences = [] } = object.metadata;
+    const place = `${storageKey(resource)} ${namespace}/${name}`;
+    if (previous?.metadata.ownerReferences !== ownerReferences || gone) {
+      for (const owner of previous?.metadata.ownerReferences ?? [])
+        this.#dependents.get(owner.uid)?.delete(place);
+      if (!gone)
+        for (const owner of ownerReferences)
+          this.#remember(owner.uid, place, { resource, namespace, name });
+      if (ownerReferences.length > 0 && !gone) this.#loop.enqueue(place);
+    }
+    if (gone) {
+      for (const dependent of this.#dependents.get(uid)?.keys() ?? [])
+        this.#loop.enqueue(dependent);
+      for (const owner of ownerReferences) this.#wakeOwner(owner, namespace);
+    } else if (
+      object.metadata.deletionTimestamp !== undefined &&
+      (object.metadata.finalizers ?? []).length > 0
+    )
+      this.#loop.enqueue(place);
+  }
+
+  #remember(owner: string, place: string, dependent: Place): void {
+    const known = this.#dependents.get(owner);
+    if (known === undefined) this.#dependents.set(owner, new Map([[place, dependent]]));
+    else known.set(place, dependent);
+  }
+
+  /** A dependent is gone: an owner that waits for it may be done. */
+  #wakeOwner(owner: OwnerReference, namespace: string): void {
+    const resource = this.#kind(owner);
+    if (resource !== undefined)
+      this.#loop.enqueue(
+        `${storageKey(resource)} ${resource.namespaced ? namespace : ''}/${owner.name}`,
+      );
+  }
+
+  #kind(owner: OwnerReference): Resource | undefined {
+    const group = owner.apiVersion.includes('/') ? (owner.apiVersion.split('/')[0] ?? '') : '';
+    for (const resource of this.#resources.values())
+      if (resource.kind === owner.kind && resource.group === group) return resource;
+    return undefined;
+  }
+
+  #sync(place: string): void {
+    const [key = '', path = ''] = place.split(' ');
+    const resource = this.#resources.get(key);
+    const at = path.indexOf('/');
+    if (resource === undefined) return;
+    const object = this.#context.server.store.read(key, path.slice(0, at), path.slice(at + 1));
+    if (object === undefined) return;
+    const { deletionTimestamp, finalizers = [] } = object.metadata;
+    if (deletionTimestamp !== undefined && finalizers.includes('orphan'))
+      return this.#orphan(resource, object);
+    if (deletionTimestamp !== undefined && finalizers.includes('foregroundDeletion'))
+      return this.#finishForeground(resource, object);
+    this.#collect(resource, object);
+  }
+
+  /**
+   * Owners that exist keep an object; references to others are dropped, and without any owner
+   * left it goes.
+   */
+  #collect(resource: Resource, object: KubernetesObject): void {
+    const { ownerReferences = [], namespace = '', deletionTimestamp } = object.metadata;
+    if (ownerReferences.length === 0 || deletionTimestamp !== undefined) return;
+    const found = ownerReferences.map((reference) => ({
+      reference,
+      owner: this.#ownerOf(reference, namespace),
+    }));
+    const alive = found.filter(({ owner }) => owner !== undefined && !waitsForDependents(owner));
+    const target = targetOf(resource, object);
+    const { objects } = this.#context.server;
+    if (alive.length > 0) {
+      const kept = alive.map(({ reference }) => reference);
+      if (kept.length < ownerReferences.length)
+        objects.modify(
+          target,
+          (o) => asJson({ ...o, metadata: { ...o.metadata, ownerReferences: kept } }),
+          options,
+        );
+      return;
+    }
+    const waited = found.some(({ owner }) => owner !== undefined);
+    const hasDependents = (this.#dependents.get(object.metadata.uid)?.size ?? 0) > 0;
+    deleteObject(objects, target, {
+      uid: object.metadata.uid,
+      propagation: waited && hasDependents ? 'Foreground' : 'Background',
+    });
+  }
+
+  #ownerOf(reference: OwnerReference, namespace: string): KubernetesObject | undefined {
+    const resource = this.#kind(reference);
+    if (resource === undefined) return undefined;
+    const owner = this.#context.server.store.read(
+      storageKey(resource),
+      resource.namespaced ? namespace : '',
+      reference.name,
+    );
+    return owner?.metadata.uid === reference.uid ? owner : undefined;
+  }
+
+  #orphan(resource: Resource, owner: KubernetesObject): void {
+    const { objects } = this.#context.server;
+    for (const dependent of [...(this.#dependents.get(owner.metadata.uid)?.values() ?? [])]) {
+      if (objects.find(dependent) === undefined) continue;
+      objects.modify(
+        dependent,
+        (o) =>
+          asJson({
+            ...o,
+            metadata: {
+              ...o.metadata,
+              ownerReferences: (o.metadata.ownerReferences ?? []).filter(
+                ({ uid }) => uid !== owner.metadata.uid,
+              ),
+            },
+          }),
+        options,
+      );
+    }
+    this.#dropFinalizer(resource, owner, 'orphan');
+  }
+
+  #finishForeground(resource: Resource, owner: KubernetesObject): void {
+    const dependents = [...(this.#dependents.get(owner.metadata.uid) ?? [])];
+    const { objects } = this.#context.server;
+    const blocking = dependents.filter(
+      ([, place]) =>
+        objects
+          .find(place)
+          ?.metadata.ownerReferences?.some(
+            ({ uid, blockOwnerDeletion }) =>
+              uid === owner.metadata.uid && blockOwnerDeletion === true,
+          ) === true,
+    );
+    for (const [place] of dependents) this.#loop.enqueue(place);
+    if (blocking.length === 0) this.#dropFinalizer(resource, owner, 'foregroundDeletion');
+  }
+
+  #dropFinalizer(resource: Resource, object: KubernetesObject, finalizer: string): void {
+    this.#context.server.objects.modify(
+      targetOf(resource, object),
+      (o) =>
+        asJson({
+          ...o,
+          metadata: {
+            ...o.metadata,
+            finalizers: (o.metadata.finalizers ?? []).filter((name) => name !== finalizer),
+          },
+        }),
+      options,
+    );
+  }
+}
+
+const waitsForDependents = ({ metadata }: KubernetesObject): boolean =>
+  metadata.deletionTimestamp !== undefined &&
+  (metadata.finalizers ?? []).includes('foregroundDeletion');

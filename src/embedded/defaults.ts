@@ -1,0 +1,171 @@
+import { adjust, adjustItems, fill } from './filling.ts';
+import {
+  asArray,
+  asObject,
+  asString,
+  isArray,
+  isObject,
+  type Json,
+  type JsonObject,
+  type Mutable,
+} from './json.ts';
+import { defaultPodSpec } from './pod-defaults.ts';
+import type { Resource } from './resource.ts';
+import { fieldShape, mapShared, resolveShape, type Shape } from './schema.ts';
+
+const template = (spec: JsonObject) =>
+  adjust(spec, 'template', (t) =>
+    isObject(t) ? adjust(t, 'spec', (s) => (isObject(s) ? defaultPodSpec(s) : s)) : t,
+  );
+
+const specDefaults: Readonly<Record<string, (spec: JsonObject) => JsonObject>> = {
+  Deployment: (spec) =>
+    template(
+      deploymentStrategy(
+        fill(spec, {
+          replicas: 1,
+          progressDeadlineSeconds: 600,
+          revisionHistoryLimit: 10,
+          strategy: {},
+        }),
+      ),
+    ),
+  ReplicaSet: (spec) => template(fill(spec, { replicas: 1 })),
+  StatefulSet: (spec) =>
+    template(
+      fill(spec, {
+        replicas: 1,
+        revisionHistoryLimit: 10,
+        podManagementPolicy: 'OrderedReady',
+        updateStrategy: { type: 'RollingUpdate', rollingUpdate: { partition: 0 } },
+      }),
+    ),
+  DaemonSet: (spec) =>
+    template(
+      fill(spec, {
+        revisionHistoryLimit: 10,
+        updateStrategy: {
+          type: 'RollingUpdate',
+          rollingUpdate: { maxUnavailable: 1, maxSurge: 0 },
+        },
+      }),
+    ),
+  Pod: (spec) =>
+    fill(defaultPodSpec(fill(spec, { serviceAccountName: 'default', serviceAccount: 'default' })), {
+      enableServiceLinks: true,
+      preemptionPolicy: 'PreemptLowerPriority',
+      priority: 0,
+      tolerations: ['not-ready', 'unreachable'].map((key) => ({
+        effect: 'NoExecute',
+        key: `node.kubernetes.io/${key}`,
+        operator: 'Exists',
+        tolerationSeconds: 300,
+      })),
+    }),
+  Service: (spec) =>
+    adjustItems(
+      fill(spec, { type: 'ClusterIP', sessionAffinity: 'None', internalTrafficPolicy: 'Cluster' }),
+      'ports',
+      (port) => fill(port, { protocol: 'TCP', targetPort: port.port }),
+    ),
+  HorizontalPodAutoscaler: (spec) =>
+    fill(spec, {
+      minReplicas: 1,
+      metrics: [
+        {
+          type: 'Resource',
+          resource: { name: 'cpu', target: { type: 'Utilization', averageUtilization: 80 } },
+        },
+      ],
+    }),
+  MutatingAdmissionPolicy: (spec) =>
+    adjust(
+      fill(spec, { failurePolicy: 'Fail', reinvocationPolicy: 'Never' }),
+      'matchConstraints',
+      (match) =>
+        isObject(match)
+          ? adjustItems(
+              fill(match, { matchPolicy: 'Equivalent', namespaceSelector: {}, objectSelector: {} }),
+              'resourceRules',
+              (rule) => fill(rule, { scope: '*' }),
+            )
+          : match,
+    ),
+};
+
+function deploymentStrategy(spec: JsonObject): JsonObject {
+  return adjust(spec, 'strategy', (given) => {
+    const strategy = fill(asObject(given), { type: 'RollingUpdate' });
+    if (strategy.type !== 'RollingUpdate') return strategy;
+    return adjust(strategy, 'rollingUpdate', (rolling) =>
+      fill(asObject(rolling), { maxSurge: '25%', maxUnavailable: '25%' }),
+    );
+  });
+}
+
+const objectDefaults: Readonly<Record<string, (object: JsonObject) => JsonObject>> = {
+  EndpointSlice: (object) =>
+    adjustItems(object, 'ports', (port) => fill(port, { name: '', protocol: 'TCP' })),
+  Secret: (object) => fill(object, { type: 'Opaque' }),
+  RoleBinding: bindingDefaults,
+  ClusterRoleBinding: bindingDefaults,
+};
+
+function bindingDefaults(object: JsonObject): JsonObject {
+  const withRole = adjust(object, 'roleRef', (ref) =>
+    isObject(ref) ? fill(ref, { apiGroup: 'rbac.authorization.k8s.io' }) : ref,
+  );
+  return adjustItems(withRole, 'subjects', (subject) =>
+    asString(subject.kind) === 'ServiceAccount'
+      ? subject
+      : fill(subject, { apiGroup: 'rbac.authorization.k8s.io' }),
+  );
+}
+
+/** What the API server fills in before it stores an object. */
+export function applyDefaults(
+  resource: Resource,
+  shape: Shape | undefined,
+  object: JsonObject,
+): JsonObject {
+  const tidy = adjust(object, 'metadata', (metadata) =>
+    isObject(metadata) ? dropEmpty(metadata) : metadata,
+  );
+  if (resource.custom) return shape === undefined ? tidy : asObject(schemaDefaults(shape, tidy));
+  const byKind = objectDefaults[resource.kind]?.(tidy) ?? tidy;
+  const onSpec = specDefaults[resource.kind];
+  if (onSpec === undefined) return byKind;
+  return adjust(byKind, 'spec', (spec) => onSpec(asObject(spec)));
+}
+
+/** Empty labels, annotations and the like are not stored. */
+function dropEmpty(metadata: JsonObject): JsonObject {
+  let copy: Mutable | undefined;
+  for (const key of ['labels', 'annotations', 'ownerReferences', 'finalizers']) {
+    const value = metadata[key];
+    if (value === undefined || Object.keys(asObject(value)).length + asArray(value).length > 0)
+      continue;
+    copy ??= { ...metadata };
+    delete copy[key];
+  }
+  return copy ?? metadata;
+}
+
+/** Defaults of a custom resource's schema, inside the objects that are there. */
+function schemaDefaults(shape: Shape, value: Json): Json {
+  if (isArray(value)) {
+    const items = resolveShape(shape.items);
+    return mapShared(value, (item) => schemaDefaults(items, item));
+  }
+  if (!isObject(value)) return value;
+  let copy: Mutable | undefined;
+  for (const [key, child] of Object.entries(shape.properties ?? {})) {
+    const place = resolveShape(child);
+    const given = value[key];
+    const next =
+      given === undefined ? place.default : schemaDefaults(fieldShape(shape, key), given);
+    if (next !== given && key !== 'metadata' && key !== 'status')
+      (copy ??= { ...value })[key] = next;
+  }
+  return copy ?? value;
+}

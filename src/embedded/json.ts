@@ -1,0 +1,84 @@
+/** JSON as the API server stores and answers it: never mutated, shared freely between readers. */
+export type Json = null | boolean | number | string | readonly Json[] | JsonObject;
+export type JsonObject = { readonly [key: string]: Json | undefined };
+export type Mutable = Record<string, Json | undefined>;
+
+export const isObject = (value: Json | undefined): value is JsonObject =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+export const isArray = (value: Json | undefined): value is readonly Json[] => Array.isArray(value);
+
+export const asObject = (value: Json | undefined): JsonObject => (isObject(value) ? value : {});
+export const asArray = (value: Json | undefined): readonly Json[] => (isArray(value) ? value : []);
+export const asString = (value: Json | undefined): string =>
+  typeof value === 'string' ? value : '';
+export const asNumber = (value: Json | undefined, otherwise = 0): number =>
+  typeof value === 'number' ? value : otherwise;
+
+/**
+ * Structural equality; shared subtrees cost nothing. A key with `undefined` equals an absent one.
+ */
+export function equalJson(a: Json | undefined, b: Json | undefined): boolean {
+  if (a === b) return true;
+  if (isArray(a) && isArray(b)) {
+    if (a.length !== b.length) return false;
+    for (let i = 0; i < a.length; i += 1) if (!equalJson(a[i], b[i])) return false;
+    return true;
+  }
+  if (!isObject(a) || !isObject(b)) return false;
+  for (const key in a) if (!equalJson(a[key], b[key])) return false;
+  for (const key in b) if (a[key] === undefined && b[key] !== undefined) return false;
+  return true;
+}
+
+/** Freezes a value all the way down; stops at subtrees that are frozen already. */
+export function deepFreeze<T>(value: T): T {
+  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value;
+  Object.freeze(value);
+  for (const child of Object.values(value)) deepFreeze(child);
+  return value;
+}
+
+/** Value at a path of object keys; `undefined` where the path ends early. */
+export function valueAt(value: Json | undefined, path: readonly string[]): Json | undefined {
+  let here = value;
+  for (const key of path) {
+    if (!isObject(here)) return undefined;
+    here = here[key];
+  }
+  return here;
+}
+
+/**
+ * Copy of an object with the value at `path` replaced (`undefined` removes it); the rest is
+ * shared.
+ */
+export function withValueAt(
+  value: JsonObject,
+  path: readonly string[],
+  replacement: Json | undefined,
+): JsonObject {
+  const [head, ...rest] = path;
+  if (head === undefined) return asObject(replacement);
+  const child =
+    rest.length === 0 ? replacement : withValueAt(asObject(value[head]), rest, replacement);
+  return child === undefined ? without(value, head) : { ...value, [head]: child };
+}
+
+/** Copy of an object without a key; the same object when the key is absent. */
+export function without(value: JsonObject, key: string): JsonObject {
+  if (!(key in value)) return value;
+  const { [key]: _dropped, ...rest } = value;
+  return rest;
+}
+
+/** JSON with object keys in alphabetical order: equal values give equal text. */
+export function canonicalJson(value: Json | undefined): string {
+  if (isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;
+  if (!isObject(value)) return JSON.stringify(value ?? null);
+  const keys = Object.keys(value).filter((key) => value[key] !== undefined);
+  return `{${keys
+    .sort()
+    .map((key) => `${JSON.stringify(key)}:${canonicalJson(value[key])}`)
+    .join(',')}}`;
+}

@@ -1,0 +1,99 @@
+import type { User } from './authorization.ts';
+import type { Json, JsonObject } from './json.ts';
+import type { Resource } from './resource.ts';
+import { noSuchPath } from './status.ts';
+
+export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+
+export type ApiRequest = {
+  readonly method: Method;
+  /** Without the query. */
+  readonly path: string;
+  readonly query: URLSearchParams;
+  readonly user: User;
+  readonly userAgent?: string;
+  readonly contentType?: string | undefined;
+  readonly accept?: string | undefined;
+  readonly body?: Json | undefined;
+  /** Revision that a lagging client sees in lists and reads; the newest if absent. */
+  readonly view?: number | undefined;
+};
+
+export type ApiResponse = {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Json;
+};
+
+/** A path under /api or /apis, taken apart. */
+export type ResourcePath = {
+  readonly resource: Resource;
+  /** `undefined` on cluster-wide paths. */
+  readonly namespace: string | undefined;
+  readonly name: string | undefined;
+  readonly subresource: string | undefined;
+};
+
+const namespaceSubresources = new Set(['status', 'finalize']);
+
+/**
+ * Finds the resource that a path names; `undefined` for paths of another form. @throws ApiFailure
+ * 404
+ */
+export function parsePath(
+  path: string,
+  find: (groupVersion: string, plural: string) => Resource | undefined,
+): ResourcePath | undefined {
+  const segments = path
+    .split('/')
+    .filter((segment) => segment !== '')
+    .map(decodeURIComponent);
+  const core = segments[0] === 'api';
+  if (!core && segments[0] !== 'apis') return undefined;
+  const groupVersion = core ? segments[1] : `${segments[1] ?? ''}/${segments[2] ?? ''}`;
+  const rest = segments.slice(core ? 2 : 3);
+  if (groupVersion === undefined || rest.length === 0) return undefined;
+  const inNamespace =
+    rest[0] === 'namespaces' &&
+    rest.length >= 3 &&
+    !(core && namespaceSubresources.has(rest[2] ?? ''));
+  const [plural, name, ...more] = inNamespace ? rest.slice(2) : rest;
+  const resource = find(groupVersion, plural ?? '');
+  if (resource === undefined || more.length > 1) throw noSuchPath();
+  if (resource.namespaced !== inNamespace && (inNamespace || name !== undefined))
+    throw noSuchPath();
+  return { resource, namespace: inNamespace ? rest[1] : undefined, name, subresource: more[0] };
+}
+
+/** The verb that authorization knows a request by. */
+export function verbOf(method: Method, path: ResourcePath, query: URLSearchParams): string {
+  switch (method) {
+    case 'GET':
+      return path.name === undefined ? (isWatch(query) ? 'watch' : 'list') : 'get';
+    case 'POST':
+      return 'create';
+    case 'PUT':
+      return 'update';
+    case 'PATCH':
+      return 'patch';
+    case 'DELETE':
+      return path.name === undefined ? 'deletecollection' : 'delete';
+  }
+}
+
+export const isWatch = (query: URLSearchParams): boolean =>
+  query.get('watch') === 'true' || query.get('watch') === '1';
+
+/** The product name of a User-Agent: the default field manager. */
+export const managerOf = ({ query, userAgent = '' }: ApiRequest): string =>
+  query.get('fieldManager') ?? (userAgent.split('/')[0]?.trim() || 'unknown');
+
+export const ok = (
+  body: Json,
+  status = 200,
+  headers: Readonly<Record<string, string>> = {},
+): ApiResponse => ({ status, headers, body });
+
+export const wantsTable = (request: ApiRequest): boolean => /as=Table/.test(request.accept ?? '');
+
+export type JsonBody = JsonObject;

@@ -1,0 +1,139 @@
+import { deepFreeze } from './json.ts';
+import type { KubernetesObject } from './resource.ts';
+
+export type ChangeType = 'ADDED' | 'MODIFIED' | 'DELETED';
+
+/**
+ * One commit. `object` is the state after it (for a deletion the last state, with the deletion's
+ * revision).
+ */
+export type Change = {
+  readonly revision: number;
+  readonly type: ChangeType;
+  /** Which resource: `apps/deployments`. */
+  readonly key: string;
+  readonly object: KubernetesObject;
+  readonly previous: KubernetesObject | undefined;
+};
+
+type ByName = Map<string, KubernetesObject>;
+
+/**
+ * The objects of the cluster, one monotonic revision over all of them and a bounded history.
+ * Every write
+ * of whatever origin goes through {@link Store.commit}; objects are frozen and shared with all
+ * readers.
+ */
+export class Store {
+  readonly #historyLimit: number;
+  readonly #objects = new Map<string, Map<string, ByName>>();
+  readonly #listeners = new Set<(change: Change) => void>();
+  #history: Change[] = [];
+  #revision = 1;
+  /** Revisions at or below this one can be neither watched from nor listed at. */
+  #compacted = 0;
+
+  constructor(options: { readonly historyLimit?: number } = {}) {
+    this.#historyLimit = options.historyLimit ?? 20_000;
+  }
+
+  get revision(): number {
+    return this.#revision;
+  }
+
+  read(key: string, namespace: string, name: string): KubernetesObject | undefined {
+    return this.#objects.get(key)?.get(namespace)?.get(name);
+  }
+
+  /** All objects of a resource, or those of one namespace, ordered by namespace and name. */
+  list(key: string, namespace?: string): readonly KubernetesObject[] {
+    const spaces = this.#objects.get(key);
+    if (spaces === undefined) return [];
+    if (namespace !== undefined) return byName(spaces.get(namespace));
+    return [...spaces.keys()].sort().flatMap((space) => byName(spaces.get(space)));
+  }
+
+  /**
+   * The objects as they were at a revision; `undefined` when the history no longer reaches back.
+   */
+  listAt(
+    key: string,
+    revision: number,
+    namespace?: string,
+  ): readonly KubernetesObject[] | undefined {
+    if (revision >= this.#revision) return this.list(key, namespace);
+    if (revision < this.#compacted) return undefined;
+    const state = new Map(this.list(key, namespace).map((object) => [place(object), object]));
+    for (let i = this.#history.length - 1; i >= 0; i -= 1) {
+      const change = this.#history[i];
+      if (change === undefined || change.revision <= revision) break;
+      const { object, previous } = change;
+      if (
+        change.key !== key ||
+        (namespace !== undefined && object.metadata.namespace !== namespace)
+      )
+        continue;
+      if (previous === undefined) state.delete(place(object));
+      else state.set(place(object), previous);
+    }
+    return [...state.keys()].sort().map((name) => state.get(name) as KubernetesObject);
+  }
+
+  /** Changes after a revision, oldest first; `undefined` when some of them are forgotten. */
+  changesSince(revision: number): readonly Change[] | undefined {
+    if (revision < this.#compacted) return undefined;
+    let from = this.#history.length;
+    while (from > 0 && (this.#history[from - 1] as Change).revision > revision) from -= 1;
+    return this.#history.slice(from);
+  }
+
+  /** The one place where state changes. `object` must carry its name and namespace. */
+  commit(key: string, type: ChangeType, object: KubernetesObject): KubernetesObject {
+    const { name, namespace = '' } = object.metadata;
+    const previous = this.read(key, namespace, name);
+    this.#revision += 1;
+    const metadata = { ...object.metadata, resourceVersion: String(this.#revision) };
+    const stored = deepFreeze({ ...object, metadata });
+    if (type === 'DELETED') this.#objects.get(key)?.get(namespace)?.delete(name);
+    else this.#space(key, namespace).set(name, stored);
+    const change: Change = { revision: this.#revision, type, key, object: stored, previous };
+    this.#remember(change);
+    for (const listener of this.#listeners) listener(change);
+    return stored;
+  }
+
+  /** Calls back for every commit, at once; the returned function ends it. */
+  onCommit(listener: (change: Change) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Forgets the history up to a revision, so that older watches and continue tokens get 410. */
+  compact(revision: number = this.#revision): void {
+    this.#compacted = Math.max(this.#compacted, revision);
+    this.#history = this.#history.filter((change) => change.revision > revision);
+  }
+
+  #remember(change: Change): void {
+    this.#history.push(change);
+    if (this.#history.length <= this.#historyLimit) return;
+    const dropped = this.#history.splice(0, Math.ceil(this.#historyLimit / 10));
+    this.#compacted = (dropped.at(-1) as Change).revision;
+  }
+
+  #space(key: string, namespace: string): ByName {
+    let spaces = this.#objects.get(key);
+    if (spaces === undefined) this.#objects.set(key, (spaces = new Map()));
+    let names = spaces.get(namespace);
+    if (names === undefined) spaces.set(namespace, (names = new Map()));
+    return names;
+  }
+}
+
+const place = ({ metadata }: KubernetesObject) => `${metadata.namespace ?? ''}/${metadata.name}`;
+
+function byName(names: ByName | undefined): readonly KubernetesObject[] {
+  if (names === undefined || names.size === 0) return [];
+  if (names.size === 1) return [...names.values()];
+  return [...names.keys()].sort().map((name) => names.get(name) as KubernetesObject);
+}

@@ -1,0 +1,268 @@
+import { asArray, asObject, equalJson, isArray, isObject, type Json } from './json.ts';
+import type { KubernetesObject, Resource, StringMap } from './resource.ts';
+import { fieldShape, resolveShape, type Shape } from './schema.ts';
+import { type Cause, invalidValue, requiredValue, unsupportedValue } from './status.ts';
+import { kindRules } from './validation-rules.ts';
+
+const dnsSubdomain = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
+const dnsLabel = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/;
+const qualifiedName =
+  /^([a-z0-9]([-a-z0-9.]*[a-z0-9])?\/)?([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)$/;
+const labelText = /^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$/;
+/** All annotations of one object together, in bytes. */
+export const annotationLimit = 262_144;
+
+const dnsLabelKinds = new Set(['Service', 'Namespace']);
+const freeNames = new Set(['Role', 'ClusterRole', 'RoleBinding', 'ClusterRoleBinding']);
+
+const standardFinalizers = new Set(['orphan', 'foregroundDeletion', 'kubernetes']);
+
+/** Everything that is wrong with an object; an empty list means that it may be stored. */
+export function validate(
+  resource: Resource,
+  shape: Shape | undefined,
+  object: KubernetesObject,
+  before: KubernetesObject | undefined,
+): readonly Cause[] {
+  const causes: Cause[] = [];
+  if (object.metadata !== before?.metadata) causes.push(...metadataProblems(resource, object));
+  if (resource.custom && shape !== undefined) {
+    for (const key of ['spec', 'status'] as const)
+      if (object[key] !== undefined && object[key] !== before?.[key])
+        schemaProblems(fieldShape(shape, key), object[key], key, causes);
+    if (shape.required?.includes('spec') === true && object.spec === undefined)
+      causes.push(requiredValue('spec'));
+  } else if (shape !== undefined) requiredProblems(shape, object, '', causes, before);
+  causes.push(...(kindRules[resource.kind]?.(object, before) ?? []));
+  return causes;
+}
+
+function metadataProblems(resource: Resource, object: KubernetesObject): Cause[] {
+  const { name, labels, annotations, ownerReferences, finalizers } = object.metadata;
+  const causes: Cause[] = [];
+  const form = dnsLabelKinds.has(resource.kind) ? dnsLabel : dnsSubdomain;
+  const longest = form === dnsLabel ? 63 : 253;
+  if (freeNames.has(resource.kind) ? /[/%]/.test(name) : !form.test(name) || name.length > longest)
+    causes.push(
+      invalidValue(
+        'metadata.name',
+        name,
+        "a lowercase RFC 1123 name must consist of lower case alphanumeric characters, '-' or '.'",
+      ),
+    );
+  causes.push(...labelProblems(labels, 'metadata.labels'));
+  for (const key of Object.keys(annotations ?? {}))
+    if (!qualifiedName.test(key.toLowerCase()))
+      causes.push(
+        invalidValue(
+          'metadata.annotations',
+          key,
+          "name part must consist of alphanumeric characters, '-', '_' or '.'",
+        ),
+      );
+  for (const finalizer of finalizers ?? [])
+    if (!standardFinalizers.has(finalizer) && !/^[^/]+\/[^/]+$/.test(finalizer))
+      causes.push(
+        invalidValue(
+          'metadata.finalizers',
+          finalizer,
+          'name is neither a standard finalizer name nor is it fully qualified',
+        ),
+      );
+  const size = Object.entries(annotations ?? {}).reduce(
+    (sum, [key, value]) => sum + key.length + byteLength(value),
+    0,
+  );
+  if (size > annotationLimit)
+    causes.push({
+      field: 'metadata.annotations',
+      reason: 'FieldValueTooLong',
+      message: `Too long: may not be more than ${annotationLimit} bytes`,
+    });
+  if ((ownerReferences ?? []).filter((owner) => owner.controller === true).length > 1)
+    causes.push(
+      invalidValue(
+        'metadata.ownerReferences',
+        'controller',
+        'Only one reference can have Controller set to true',
+      ),
+    );
+  (ownerReferences ?? []).forEach((owner, i) => {
+    for (const key of ['apiVersion', 'kind', 'name', 'uid'] as const)
+      if (!owner[key])
+        causes.push(
+          invalidValue(`metadata.ownerReferences[${i}].${key}`, '', `${key} must not be empty`),
+        );
+  });
+  return causes;
+}
+
+/** Length in UTF-8. */
+function byteLength(text: string): number {
+  let length = 0;
+  for (const char of text) {
+    const code = char.codePointAt(0) ?? 0;
+    length += code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
+  }
+  return length;
+}
+
+export function labelProblems(labels: StringMap | undefined, field: string): Cause[] {
+  return Object.entries(labels ?? {}).flatMap(([key, value]) => {
+    if (!qualifiedName.test(key))
+      return [
+        invalidValue(
+          field,
+          key,
+          "name part must consist of alphanumeric characters, '-', '_' or '.'",
+        ),
+      ];
+    if (!labelText.test(value) || value.length > 63)
+      return [
+        invalidValue(
+          field,
+          value,
+          'a valid label must be an empty string or consist of alphanumeric characters, ' +
+            "'-', '_' or '.'",
+        ),
+      ];
+    return [];
+  });
+}
+
+/** Fields that a built-in kind cannot be without, wherever the object changed. */
+function requiredProblems(
+  shape: Shape,
+  value: Json,
+  path: string,
+  causes: Cause[],
+  before: Json | undefined,
+): void {
+  if (value === before) return;
+  if (isArray(value)) {
+    const items = resolveShape(shape.items);
+    value.forEach((item, i) =>
+      requiredProblems(items, item, `${path}[${i}]`, causes, asArray(before)[i]),
+    );
+    return;
+  }
+  if (!isObject(value)) return;
+  for (const key of shape.required ?? [])
+    if (value[key] === undefined && !neverMissed.has(key))
+      causes.push(requiredValue(path === '' ? key : `${path}.${key}`));
+  for (const key of Object.keys(value)) {
+    if (path === '' && (key === 'status' || key === 'metadata')) continue;
+    requiredProblems(
+      fieldShape(shape, key),
+      value[key] as Json,
+      path === '' ? key : `${path}.${key}`,
+      causes,
+      asObject(before)[key],
+    );
+  }
+}
+
+/**
+ * Marked as required in the schema, yet the server takes objects without them: their zero value
+ * is valid.
+ */
+const neverMissed = new Set([
+  'metadata',
+  'endpoints',
+  'addressType',
+  'rules',
+  'roleRef',
+  'targetPort',
+  'resources',
+  'currentMetrics',
+  'involvedObject',
+  'desiredReplicas',
+  'status',
+  'conditions',
+  'scope',
+  'selector',
+  'template',
+  'containers',
+  'image',
+  'key',
+  'operator',
+]);
+
+function schemaProblems(shape: Shape, value: Json, path: string, causes: Cause[]): void {
+  if (typeof value === 'number') numberProblems(shape, value, path, causes);
+  if (typeof value === 'string') textProblems(shape, value, path, causes);
+  if (isArray(value)) {
+    if (shape.maxItems !== undefined && value.length > shape.maxItems)
+      causes.push({
+        field: path,
+        reason: 'FieldValueTooMany',
+        message: `Too many: ${value.length}: must have at most ${shape.maxItems} items`,
+      });
+    if (shape.minItems !== undefined && value.length < shape.minItems)
+      causes.push(
+        invalidValue(
+          path,
+          value.length,
+          `${path} in body should have at least ${shape.minItems} items`,
+        ),
+      );
+    const items = resolveShape(shape.items);
+    duplicateItems(shape, value, path, causes);
+    value.forEach((item, i) => schemaProblems(items, item, `${path}[${i}]`, causes));
+  }
+  if (!isObject(value)) return;
+  for (const key of shape.required ?? [])
+    if (value[key] === undefined) causes.push(requiredValue(`${path}.${key}`));
+  for (const key of Object.keys(value))
+    schemaProblems(fieldShape(shape, key), value[key] as Json, `${path}.${key}`, causes);
+}
+
+function duplicateItems(shape: Shape, list: readonly Json[], path: string, causes: Cause[]): void {
+  if (shape.listType !== 'map') return;
+  const keys = list.map((item) => (shape.listKeys ?? []).map((key) => asObject(item)[key] ?? null));
+  keys.forEach((key, i) => {
+    if (keys.slice(0, i).some((other) => equalJson(other, key)))
+      causes.push({
+        field: `${path}[${i}]`,
+        reason: 'FieldValueDuplicate',
+        message: `Duplicate value: ${JSON.stringify(key)}`,
+      });
+  });
+}
+
+function numberProblems(shape: Shape, value: number, path: string, causes: Cause[]): void {
+  if (shape.minimum !== undefined && value < shape.minimum)
+    causes.push(
+      invalidValue(
+        path,
+        value,
+        `${path} in body should be greater than or equal to ${shape.minimum}`,
+      ),
+    );
+  if (shape.maximum !== undefined && value > shape.maximum)
+    causes.push(
+      invalidValue(path, value, `${path} in body should be less than or equal to ${shape.maximum}`),
+    );
+}
+
+const patterns = new Map<string, RegExp>();
+
+function textProblems(shape: Shape, value: string, path: string, causes: Cause[]): void {
+  if (shape.enum !== undefined && !shape.enum.includes(value))
+    causes.push(unsupportedValue(path, value, shape.enum));
+  if (shape.minLength !== undefined && value.length < shape.minLength)
+    causes.push(
+      invalidValue(path, value, `${path} in body should be at least ${shape.minLength} chars long`),
+    );
+  if (shape.maxLength !== undefined && value.length > shape.maxLength)
+    causes.push({
+      field: path,
+      reason: 'FieldValueTooLong',
+      message: `Too long: may not be more than ${shape.maxLength} bytes`,
+    });
+  if (shape.pattern === undefined) return;
+  const pattern = patterns.get(shape.pattern) ?? new RegExp(shape.pattern);
+  patterns.set(shape.pattern, pattern);
+  if (!pattern.test(value))
+    causes.push(invalidValue(path, value, `${path} in body should match '${shape.pattern}'`));
+}
