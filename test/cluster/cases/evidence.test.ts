@@ -1,0 +1,316 @@
+// What the evidence does with releases that are worse, and with those that only look it.
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { auditedRequests } from '../audit.ts';
+import { type Cluster, openCluster } from '../cluster.ts';
+import type { Controller, LogLine } from '../controller.ts';
+import { type Slack, startSlack } from '../slack.ts';
+import { apiRequests, byKind } from './costs.ts';
+import {
+  failedOf,
+  recordPods,
+  rounded,
+  unanswered,
+  untilCleared,
+  untilCut,
+  untilPromoted,
+  untilReady,
+} from './records.ts';
+import {
+  account,
+  busyShop,
+  endShop,
+  figure,
+  startHaldane,
+  untilRest,
+  untilWeight,
+  watchRoute,
+} from './setup.ts';
+
+const good = 'shop/web:v1';
+const bad = 'shop/web:v2';
+
+let cluster: Cluster;
+
+beforeAll(async () => {
+  cluster = await openCluster();
+});
+
+afterAll(async () => {
+  await cluster?.close();
+});
+
+describe('with the shipped configuration', () => {
+  let controller: Controller;
+  let slack: Slack;
+
+  beforeAll(async () => {
+    slack = await startSlack(cluster);
+    controller = await startHaldane(cluster, { slack });
+  });
+
+  afterAll(async () => {
+    await controller?.stop();
+    await slack?.close();
+  });
+
+  it('a release that always fails is cut after a handful of requests', async () => {
+    const busy = await busyShop(cluster, 'errors-100');
+    const { shop, load } = busy;
+    const before = await shop.pods();
+    const pods = recordPods(cluster, shop);
+    const route = watchRoute(cluster, shop);
+    const since = Date.now();
+    await shop.release(bad, { ERROR_RATE: '1' });
+    const status = cluster.kubectl(
+      ['-n', shop.namespace, 'rollout', 'status', 'deployment/web', '--timeout=60s'],
+      { timeout: 70_000 },
+    );
+    await untilReady(pods, bad);
+    const { cutAt, firstFailedAt } = await untilCut(busy, 60_000);
+    const message = await slack.until('errors-100/web');
+    const { code, stderr } = await status;
+    await untilCleared(cluster, shop);
+    const requests = await apiRequests(cluster, { since, namespace: 'errors-100' });
+    // The record of the cut is the last write to the route before it was seen without the canary.
+    const patches = (await auditedRequests(cluster, { account })).filter(
+      ({ verb, uri }) => verb === 'patch' && uri.includes('/errors-100/httproutes/'),
+    );
+    const cut = patches.findLast(({ at }) => at <= cutAt)?.at ?? Number.NaN;
+    const seconds = (cut - firstFailedAt) / 1000;
+    route.stop();
+    pods.stop();
+    const { failed } = await endShop(busy);
+    figure(
+      '100 % errors at 1 %',
+      `weight 0 after ${rounded(seconds, 2)} s, ${failed.length} failed requests, ` +
+        `Slack ${message.arrivedAt - cut} ms after the route write, ` +
+        `${requests.length} API requests (${byKind(requests)})`,
+    );
+    expect(requests.length).toBeLessThanOrEqual(40);
+    expect(seconds).toBeLessThanOrEqual(8);
+    expect(failed.length).toBeLessThanOrEqual(10);
+    expect(unanswered(load.log)).toEqual([]);
+    expect(route.seen.map(({ weight }) => weight)).toEqual([0, 1, 0]);
+    expect(message.arrivedAt).toBeGreaterThanOrEqual(cut);
+    for (const part of [
+      'shop/web:v1 → shop/web:v2',
+      'at 1 %',
+      'step 1 of 5',
+      /errors 100 % in canary, 0 % in stable; evidence [\d,]+ of 100/,
+      /Canary answered \d+ requests, \d+ failed, in \d+ s/,
+    ]) {
+      expect(message.text).toMatch(part);
+    }
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/exceeded its progress deadline|rolled back/);
+    const after = pods.of(good);
+    expect(new Set(after.map(({ uid }) => uid))).toEqual(
+      new Set(before.map(({ metadata }) => metadata.uid)),
+    );
+    expect(after.every(({ restarts }) => restarts === 0)).toBe(true);
+  });
+
+  it('a release that begins to fail at 25 % is flinched from, then rolled back', async () => {
+    const busy = await busyShop(cluster, 'flinch', {
+      annotations: { 'haldane.dev/steps': '25,50' },
+    });
+    const { shop, load } = busy;
+    const route = watchRoute(cluster, shop);
+    await shop.release(bad);
+    await untilWeight(shop, 25);
+    await load.log.until('the weight in force', (log) => log.share('v2', 4000) > 0.2);
+    const canary = (await shop.pods()).filter((pod) => pod.spec.containers[0]?.image === bad);
+    await shop.behave(canary, { 'error-rate': '0.5' });
+    await slack.until('flinch/web', 60_000);
+    await untilCleared(cluster, shop);
+    route.stop();
+    await endShop(busy);
+    const firstFailedAt = load.log.firstFailure()?.sentAt ?? Number.NaN;
+    const after = route.seen.filter(({ at }) => at > firstFailedAt);
+    const lowered = after.find(({ weight }) => weight > 0 && weight < 25);
+    const cut = after.find(({ weight }) => weight === 0);
+    const since = (at: number | undefined) => ((at ?? Number.NaN) - firstFailedAt) / 1000;
+    const failed = failedOf(load.log, 'v2').length;
+    figure(
+      '50 % errors that begin at 25 %',
+      `${lowered?.weight} % after ${rounded(since(lowered?.at))} s, 0 % after ` +
+        `${rounded(since(cut?.at))} s, ${failed} failed requests`,
+    );
+    expect(unanswered(load.log)).toEqual([]);
+    expect(lowered).toBeDefined();
+    // Without half an hour of stable's history the cap on one window's evidence holds longer, and
+    // the gateway follows a route up to two seconds late (simulated: 22 to 26 failed, 12 to 13 s).
+    // A weight of 25 % kept up for as long would have failed twice as many.
+    expect(since(lowered?.at)).toBeLessThanOrEqual(4);
+    expect(since(cut?.at)).toBeLessThanOrEqual(20);
+    expect(failed).toBeLessThanOrEqual(60);
+  });
+
+  // Chance decides when errors come: several shops at once show the spread. One rollout in twenty
+  // takes longer than the bound (simulated: 4.5 %), so that it is held to by the median.
+  it.concurrent('one request in twenty failing is rolled back by the first steps', async () => {
+    const shops = await Promise.all(
+      ['a', 'b', 'c', 'd'].map((name) =>
+        busyShop(cluster, `errors-5-${name}`, { env: { ERROR_RATE: '0.001' } }),
+      ),
+    );
+    const results = await Promise.all(
+      shops.map(async (busy) => {
+        const { shop, load } = busy;
+        await shop.release(bad, { ERROR_RATE: '0.05' });
+        await untilWeight(shop, 1);
+        const began = Date.now();
+        await slack.until(`${shop.namespace}/web`, 400_000);
+        const seconds = (Date.now() - began) / 1000;
+        await untilCleared(cluster, shop);
+        await endShop(busy);
+        return { seconds, failed: failedOf(load.log, 'v2').length, log: load.log };
+      }),
+    );
+    const told = results.map(({ seconds, failed }) => `${rounded(seconds)} s / ${failed}`);
+    figure('5 % errors, stable 0.1 %', `rolled back after (failed requests) ${told.join(', ')}`);
+    const times = results.map(({ seconds }) => seconds).sort((a, b) => a - b);
+    expect(times[Math.floor(times.length / 2)]).toBeLessThanOrEqual(180);
+    for (const { failed, log } of results) {
+      expect(failed).toBeLessThanOrEqual(15);
+      expect(unanswered(log), JSON.stringify(unanswered(log))).toEqual([]);
+    }
+  }, 480_000);
+
+  it.concurrent('as many errors as the old version are promoted, three of three', async () => {
+    const env = { ERROR_RATE: '0.01' };
+    const shops = await Promise.all(
+      ['a', 'b', 'c'].map((name) => busyShop(cluster, `same-${name}`, { env, rate: 250 })),
+    );
+    const seconds = await Promise.all(
+      shops.map(async (busy) => {
+        await busy.shop.release(bad, env);
+        await untilWeight(busy.shop, 1);
+        const began = Date.now();
+        const promotedAt = await untilPromoted(busy, cluster, bad, 350_000);
+        await untilRest(cluster, busy.shop, bad);
+        await endShop(busy);
+        expect(unanswered(busy.load.log)).toEqual([]);
+        return (promotedAt - began) / 1000;
+      }),
+    );
+    figure(
+      '1 % errors in both, 250 rps',
+      `${seconds.length} of 3 promoted, after ${seconds.map((s) => rounded(s)).join(', ')} s`,
+    );
+    expect(seconds).toHaveLength(3);
+  }, 420_000);
+
+  it.concurrent('half as slow again is rolled back, though nothing fails', async () => {
+    const busy = await busyShop(cluster, 'slow', {
+      annotations: { 'haldane.dev/checks': 'errors,latency' },
+      env: { LATENCY_MS: '60', LATENCY_JITTER_MS: '60' },
+    });
+    const { shop, load } = busy;
+    // What stable does is looked up when a release begins: some of it must have been scraped.
+    await load.log.until('a history of stable', ({ all }) => all.length >= 5000, 90_000);
+    await shop.release(bad, { LATENCY_MS: '90', LATENCY_JITTER_MS: '90' });
+    await untilWeight(shop, 1);
+    const began = Date.now();
+    const message = await slack.until('slow/web', 250_000);
+    const seconds = (Date.now() - began) / 1000;
+    await untilCleared(cluster, shop);
+    const { sent, failed } = await endShop(busy);
+    const met = load.log.all.filter(({ version }) => version === 'v2').length;
+    figure(
+      'latency 1.5 times stable’s at 100 rps',
+      `rolled back after ${rounded(seconds)} s, ${met} of ${sent} requests met it`,
+    );
+    expect(message.text).toContain('latency');
+    expect(failed).toEqual([]);
+    expect(seconds).toBeGreaterThan(30); // fresh pods may be slow for so long
+    expect(seconds).toBeLessThanOrEqual(240);
+  });
+
+  it.concurrent('a dependency of both is away for 30 s: the release survives', async () => {
+    const env = { ERROR_RATE: '0.01' };
+    const annotations = { 'haldane.dev/steps': '25,50' };
+    const busy = await busyShop(cluster, 'dependency', { rate: 300, env, annotations });
+    const { shop, load } = busy;
+    const route = watchRoute(cluster, shop);
+    // How often stable fails without an outage must be known, or promotion takes minutes more.
+    await load.log.until('a history of stable', ({ all }) => all.length > 300 * 40, 90_000);
+    await shop.release(bad, env);
+    await untilWeight(shop, 25);
+    const until = Date.now() + 30_000;
+    while (Date.now() < until) {
+      await shop.behave(await shop.pods(), { 'error-rate': '1' }); // pods may be new
+      await sleep(1000);
+    }
+    const during = load.log.between(until - 25_000, until);
+    await shop.behave(await shop.pods(), { 'error-rate': '' });
+    await untilPromoted(busy, cluster, bad);
+    await untilRest(cluster, shop, bad);
+    route.stop();
+    const { sent, failed } = await endShop(busy);
+    figure(
+      'all requests of both versions fail for 30 s, 1 % otherwise',
+      `promoted; weights ${route.seen.map(({ weight }) => weight).join(' ')}; ` +
+        `${failed.length} of ${sent} failed`,
+    );
+    expect(during.filter(({ status }) => status === 500).length).toBe(during.length);
+    expect(unanswered(load.log)).toEqual([]);
+    await slack.until('Promoted: dependency/web');
+  });
+});
+
+describe('kill -9 while evidence is gathered', () => {
+  /** A controller of its own for each namespace, as if they were alone. */
+  const own = (namespace: string, metricsPort: number) =>
+    startHaldane(cluster, {
+      name: `controller-${namespace}`,
+      readyUrl: `http://127.0.0.1:${metricsPort}/readyz`,
+      edit: (config) => {
+        config['controller'] = {
+          metricsPort,
+          namespaces: [namespace],
+          leaderElection: false,
+        };
+      },
+    });
+  const verdictOf = (controller: Controller): LogLine | undefined =>
+    controller.logs().find(({ rule }) => rule === 'evidenceWorse');
+
+  it('the next life counts what the last one did not, and says the same', async () => {
+    // One canary request every second, each of which fails: both twins see the same.
+    const annotations = { 'haldane.dev/steps': '2,50', 'haldane.dev/flinch': 'off' };
+    const names = ['twin', 'twin-killed'];
+    const shops = await Promise.all(
+      names.map((name) => busyShop(cluster, name, { rate: 50, annotations })),
+    );
+    const controllers = await Promise.all(names.map((name, i) => own(name, 8091 + i)));
+    const [undisturbed, killed] = controllers;
+    const ended = await Promise.all(
+      shops.map(async (busy, i) => {
+        await busy.shop.release(bad, { ERROR_RATE: '1' });
+        await busy.load.log.until('a failure', (log) => log.failed().length > 0, 60_000);
+        if (i === 1) {
+          await killed?.kill();
+          await killed?.start();
+        }
+        return untilCut(busy, 60_000);
+      }),
+    );
+    await Promise.all(shops.map(({ shop }) => untilCleared(cluster, shop)));
+    const failed = await Promise.all(
+      shops.map(async (busy) => (await endShop(busy)).failed.length),
+    );
+    const verdicts = [undisturbed, killed].map((one) => one && verdictOf(one));
+    for (const controller of controllers) await controller.stop();
+    const [calm, other] = ended.map(({ seconds }) => seconds);
+    const counts = verdicts.map((line) => /\((\d+ of \d+)\)/.exec(String(line?.['because']))?.[1]);
+    figure(
+      'kill -9 after the first failure',
+      `cut after ${rounded(other ?? Number.NaN)} s (${counts[1]}); undisturbed twin ` +
+        `${rounded(calm ?? Number.NaN)} s (${counts[0]}); failed ${failed.join(' and ')}`,
+    );
+    expect(counts[1]).toBe(counts[0]);
+    expect(Math.abs((other ?? 0) - (calm ?? 0))).toBeLessThanOrEqual(2.5);
+  });
+});
