@@ -1,0 +1,1 @@
+export function sumReports(files: readonly string[]): { passed: number; failed: number };
