@@ -98,7 +98,7 @@ interface Roles {
   readonly stable: ReplicaSetView | undefined;
   readonly canary: ReplicaSetView | undefined;
   readonly leftovers: readonly ReplicaSetView[];
-  readonly emptyTwins: readonly ReplicaSetView[];
+  readonly twins: readonly ReplicaSetView[];
   readonly active: readonly ReplicaSetView[];
 }
 
@@ -127,11 +127,10 @@ function rolesOf(deployment: DeploymentView, cluster: Cluster): Roles {
     stable: latest[0],
     canary,
     leftovers: bare.filter((set) => set !== canary),
-    emptyTwins: owned.filter(
+    twins: owned.filter(
       (set) =>
         set !== adopted &&
         set.replicas === 0 &&
-        set.statusReplicas === 0 &&
         set.templateHash === (canary?.templateHash ?? deployment.templateHash),
     ),
     active,

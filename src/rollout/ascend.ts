@@ -15,7 +15,7 @@ import {
   watched,
 } from './conditions.ts';
 import type { Decision } from './decision.ts';
-import type { Condition } from './mechanism.ts';
+import type { Condition, Waiting } from './mechanism.ts';
 import { canaryReplicas, marks, type Snapshot, stateOf, wantedRevision } from './snapshot.ts';
 import type { RolloutState } from './state.ts';
 
@@ -32,11 +32,13 @@ const replicasFor = (s: Snapshot, weight: Percent): number =>
 export const prepare: readonly Condition[] = [
   {
     // T2: the Deployment would take such a ReplicaSet for its new one and ours for an old one.
-    name: 'no empty ReplicaSet with this template',
-    met: (s) => s.adopted || s.emptyTwins.length === 0,
-    toward: (s): Action => {
-      const [twin] = s.emptyTwins;
-      return { kind: 'delete-replica-set', name: twin?.name ?? '', uid: twin?.uid ?? '' };
+    name: 'no other ReplicaSet with this template',
+    met: (s) => s.adopted || s.twins.length === 0,
+    toward: (s): Action | Waiting => {
+      const empty = s.twins.find((twin) => twin.statusReplicas === 0);
+      return empty === undefined
+        ? watched('the last pods of an earlier ReplicaSet with this template to end')
+        : { kind: 'delete-replica-set', name: empty.name, uid: empty.uid };
     },
   },
   noLeftover,

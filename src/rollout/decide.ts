@@ -236,8 +236,9 @@ function withoutStable(s: Snapshot): Answer | undefined {
   if (s.canary !== undefined || s.route?.record !== undefined) {
     return withdraw(s, 'nothingToCompare', 'no stable ReplicaSet is left to compare with');
   }
-  // An empty ReplicaSet of the template is enough: the Deployment scales it by itself (T4).
-  return isPausedByUs(s) && s.active.length === 0 && s.emptyTwins.length === 0
+  // One that is scaled to zero is enough, whether or not its pods have ended: the Deployment scales
+  // it by itself (T4), and a second one with the same template would be a twin (T2).
+  return isPausedByUs(s) && s.active.length === 0 && s.twins.length === 0
     ? answer('rest', { kind: 'bootstrap' }, 'no ReplicaSet serves yet: the template is stable')
     : answer('rest', { kind: 'rest' }, 'waiting for a first ReplicaSet');
 }

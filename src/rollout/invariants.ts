@@ -73,14 +73,18 @@ function brokenByAdoption(s: Snapshot): string | undefined {
   if (s.canary?.templateHash !== s.deployment.templateHash) {
     return 'I6: what is adopted is what the Deployment asks for';
   }
-  if (s.emptyTwins.length > 0) return 'I9: no other owned ReplicaSet has this template';
+  if (s.twins.length > 0) return 'I9: no other owned ReplicaSet has this template';
   if (s.canary.replicas !== s.deployment.replicas) return 'T1: adoption of a saturated canary only';
   if (!s.deployment.paused) return 'I8: the Deployment is paused';
   return s.route?.weight === 100 ? undefined : 'adoption follows the traffic';
 }
 
 function brokenByDeletion(name: string, s: Snapshot): string | undefined {
-  const target = [s.canary, ...s.leftovers, ...s.emptyTwins].find((set) => set?.name === name);
+  const target = [
+    s.canary,
+    ...s.leftovers,
+    ...s.twins.filter((twin) => twin.statusReplicas === 0),
+  ].find((set) => set?.name === name);
   if (target === undefined) return 'only what is ours to delete is deleted';
   const carries = target.name === s.canary?.name && (s.route?.weight ?? 0) > 0;
   if (carries) return 'I1: a ReplicaSet that carries requests is not deleted';

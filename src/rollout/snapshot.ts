@@ -68,8 +68,8 @@ export interface Snapshot {
   readonly adoptedSince: Since;
   /** ReplicaSets of earlier rollouts that are still there. */
   readonly leftovers: readonly ReplicaSetView[];
-  /** Owned, empty, with the template of the canary (trap T2). */
-  readonly emptyTwins: readonly ReplicaSetView[];
+  /** Owned, scaled to zero, with the template of the canary or the Deployment (trap T2). */
+  readonly twins: readonly ReplicaSetView[];
   /** Owned ReplicaSets with replicas, other than the canary. */
   readonly active: readonly ReplicaSetView[];
   readonly service: ServiceView | undefined;

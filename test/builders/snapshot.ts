@@ -200,7 +200,7 @@ export function aSnapshot(change: Partial<Snapshot> = {}): Snapshot {
     adopted: false,
     adoptedSince: undefined,
     leftovers: [],
-    emptyTwins: [],
+    twins: [],
     active: [stable],
     service: aService('web'),
     canaryServiceName: `web-canary-${canaryHash}`,

@@ -8,12 +8,13 @@ import { type Life, World, type WorldOptions } from './world.ts';
 
 let world: World;
 let life: Life;
+let endTraffic: () => void;
 
 async function open(options: WorldOptions = {}): Promise<void> {
   const annotations = { 'haldane.dev/steps': '5,50', ...options.annotations };
   world = new World({ quick: true, rps: 500, ...options, annotations });
   await world.clock.advance(seconds(3));
-  world.traffic.start();
+  endTraffic = world.traffic.start();
   life = world.start();
   await world.clock.advance(seconds(5));
 }
@@ -169,5 +170,21 @@ describe('without the admission policy, paused at rest', () => {
     await world.clock.advance(seconds(30));
     expect(versions()).toEqual(all('v2'));
     expect(told()).toEqual(['promotion', 'rollback']);
+  });
+
+  // A ReplicaSet whose pods are still ending serves its template as much as an empty one: a second
+  // one of the same template was made when the Deployment was looked at in between.
+  test('scaled to nothing and released again, every template has one ReplicaSet', async () => {
+    endTraffic();
+    await world.patch({ spec: { replicas: 0 } });
+    await world.clock.advance(seconds(1));
+    await world.release('v2');
+    await world.clock.advance(seconds(1));
+    const sets = world.cluster.list('apps/v1', 'replicasets', world.namespace);
+    expect(sets).toHaveLength(2);
+    await world.patch({ spec: { replicas: 2 } });
+    await world.clock.advance(seconds(30));
+    expect(versions()).toEqual(all('v2', 2));
+    expect(told()).toEqual([]);
   });
 });

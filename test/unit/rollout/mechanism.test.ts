@@ -61,6 +61,7 @@ const none = {
   endpoints: { stable: aSnapshot().endpoints.stable, canary: new Set<string>() },
 };
 const unmarked = aDeployment({ annotations: { 'haldane.dev/enabled': 'true' } });
+const emptySet = aReplicaSet(canaryHash, { replicas: 0, statusReplicas: 0 });
 const noEndpoints = { stable: aSnapshot().endpoints.stable, canary: new Set<string>() };
 
 describe('the way up, one write after another', () => {
@@ -68,7 +69,7 @@ describe('the way up, one write after another', () => {
   test.each<[string, Partial<Snapshot>, string]>([
     [
       'an empty twin is in the way (T2)',
-      { ...none, deployment: unmarked, emptyTwins: [aReplicaSet(canaryHash, { replicas: 0 })] },
+      { ...none, deployment: unmarked, twins: [emptySet] },
       'delete-replica-set',
     ],
     [
