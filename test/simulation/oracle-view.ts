@@ -1,0 +1,229 @@
+import type { EmbeddedCluster } from '../../src/embedded/cluster.ts';
+import type { KubernetesObject } from '../../src/embedded/resource.ts';
+import type { RolloutState } from '../../src/rollout/state.ts';
+import { decodeState } from '../../src/spec/state-codec.ts';
+
+// What an oracle reads from raw objects, by the names that users see and by nothing of the
+// controller's own tables.
+
+export interface Ref {
+  readonly name: string;
+  readonly weight?: number;
+}
+interface Labels {
+  readonly [key: string]: string;
+}
+
+/** One HTTPRoute: who gets which share, and our record on it. */
+export interface RouteTruth {
+  readonly rules: readonly { readonly backendRefs: readonly Ref[] }[];
+  readonly refs: readonly Ref[];
+  readonly total: number;
+  /** Percent of requests that the canary gets. */
+  readonly weight: number;
+  readonly canaryService: string | undefined;
+  readonly record:
+    | {
+        readonly revision: string;
+        readonly mark?: { readonly kind: string; readonly revision: string };
+      }
+    | undefined;
+  readonly lastManager: string;
+}
+
+export function routeTruth(object: KubernetesObject): RouteTruth {
+  const { rules } = object.spec as unknown as Pick<RouteTruth, 'rules'>;
+  const refs = rules[0]?.backendRefs ?? [];
+  const total = refs.reduce((sum, { weight = 1 }) => sum + weight, 0);
+  const canary = refs.find(({ name }) => name.includes('-canary-'));
+  const [text] = Object.entries(object.metadata.annotations ?? {})
+    .filter(([key]) => key.startsWith('haldane.dev/canary-'))
+    .map(([, value]) => value);
+  const { managedFields = [] } = object.metadata as unknown as {
+    readonly managedFields?: readonly { readonly manager: string }[];
+  };
+  return {
+    rules,
+    refs,
+    total,
+    weight: total === 0 ? 0 : ((canary?.weight ?? (canary === undefined ? 0 : 1)) / total) * 100,
+    canaryService: canary?.name,
+    record: text === undefined ? undefined : (JSON.parse(text) as RouteTruth['record']),
+    lastManager: managedFields.at(-1)?.manager ?? '',
+  };
+}
+
+export interface SetTruth {
+  readonly name: string;
+  readonly hash: string;
+  readonly version: string;
+  readonly replicas: number;
+  readonly available: number;
+  /** Carries our label, so that no Deployment has adopted it. */
+  readonly bare: boolean;
+  /** The Deployment controls it. */
+  readonly owned: boolean;
+  readonly deleting: boolean;
+  readonly state: RolloutState | 'unreadable' | undefined;
+}
+
+interface RawSet {
+  readonly spec: {
+    readonly replicas: number;
+    readonly selector: { readonly matchLabels: Labels };
+    readonly template: RawTemplate;
+  };
+  readonly status?: { readonly availableReplicas?: number };
+}
+interface RawTemplate {
+  readonly spec: { readonly containers: readonly { readonly image: string }[] };
+}
+
+/** The tag of the first container's image. */
+export const versionOf = (template: unknown): string =>
+  (template as RawTemplate).spec.containers[0]?.image.split(':').at(-1) ?? '';
+
+/** ReplicaSets with many checkpoints are read at every commit. */
+const decoded = new Map<string, RolloutState | 'unreadable' | undefined>();
+
+function stateIn(text: string, uid: string): RolloutState | 'unreadable' | undefined {
+  const key = `${uid} ${text}`;
+  if (!decoded.has(key)) {
+    if (decoded.size > 500) decoded.clear();
+    decoded.set(key, decodeState(text, uid));
+  }
+  return decoded.get(key);
+}
+
+export function setTruth(object: KubernetesObject): SetTruth {
+  const { spec, status } = object as unknown as RawSet;
+  const { annotations = {}, labels = {}, name, deletionTimestamp } = object.metadata;
+  const owners = object.metadata.ownerReferences ?? [];
+  const text = annotations['haldane.dev/state'];
+  return {
+    name,
+    hash: spec.selector.matchLabels['pod-template-hash'] ?? '',
+    version: versionOf(spec.template),
+    replicas: spec.replicas,
+    available: status?.availableReplicas ?? 0,
+    bare: labels['haldane.dev/canary-for'] !== undefined,
+    owned: owners.some(({ controller }) => controller === true),
+    deleting: deletionTimestamp !== undefined,
+    state: text === undefined ? undefined : stateIn(text, owners[0]?.uid ?? ''),
+  };
+}
+
+export interface DeploymentTruth {
+  readonly annotations: Labels;
+  readonly enabled: boolean;
+  readonly replicas: number;
+  readonly paused: boolean;
+  readonly version: string;
+  readonly rejected: readonly { readonly revision: string; readonly attempt: number }[];
+  readonly request: { readonly verb: string; readonly id: string } | undefined;
+  readonly progressing: { readonly status: string; readonly reason?: string } | undefined;
+}
+
+interface RawDeployment {
+  readonly spec: {
+    readonly replicas: number;
+    readonly paused?: boolean;
+    readonly template: RawTemplate;
+  };
+  readonly status?: {
+    readonly conditions?: readonly {
+      readonly type: string;
+      readonly status: string;
+      readonly reason?: string;
+    }[];
+  };
+}
+
+export function deploymentTruth(object: KubernetesObject): DeploymentTruth {
+  const { spec, status } = object as unknown as RawDeployment;
+  const annotations = object.metadata.annotations ?? {};
+  return {
+    annotations,
+    enabled: annotations['haldane.dev/enabled'] === 'true',
+    replicas: spec.replicas,
+    paused: spec.paused === true,
+    version: versionOf(spec.template),
+    rejected: listOf(annotations['haldane.dev/rejected']),
+    request: requestIn(annotations['haldane.dev/request']),
+    progressing: status?.conditions?.find(({ type }) => type === 'Progressing'),
+  };
+}
+
+function listOf(text: string | undefined): DeploymentTruth['rejected'] {
+  if (text === undefined) return [];
+  return JSON.parse(text) as DeploymentTruth['rejected'];
+}
+
+/** `VERB REVISION … id=ID`: the verb comes first and the id is a pair. */
+function requestIn(text: string | undefined): DeploymentTruth['request'] {
+  if (text === undefined) return undefined;
+  const [verb = ''] = text.split(/\s+/);
+  return { verb, id: /\bid=(\S+)/.exec(text)?.[1] ?? '' };
+}
+
+/** The objects of one namespace, as they are at this commit. */
+export interface View {
+  deployment(): DeploymentTruth | undefined;
+  sets(): readonly SetTruth[];
+  route(): RouteTruth | undefined;
+  /** Names of the ready pods that the EndpointSlices of a Service list. */
+  ready(service: string): readonly string[];
+  podHash(name: string): string;
+  readyPods(hash: string): number;
+  service(name: string): { readonly pin: string | undefined } | undefined;
+}
+
+export function viewOf(cluster: EmbeddedCluster, namespace: string, name: string): View {
+  const one = (groupVersion: string, plural: string, object: string) =>
+    cluster.find(groupVersion, plural, namespace, object);
+  const all = (groupVersion: string, plural: string) =>
+    cluster.list(groupVersion, plural, namespace);
+  const pods = () =>
+    all('v1', 'pods') as unknown as readonly {
+      readonly metadata: { readonly labels?: Labels; readonly deletionTimestamp?: string };
+      readonly status?: {
+        readonly conditions?: readonly { readonly type: string; readonly status: string }[];
+      };
+    }[];
+  return {
+    deployment: () => map(one('apps/v1', 'deployments', name), deploymentTruth),
+    sets: () => all('apps/v1', 'replicasets').map(setTruth),
+    route: () => map(one('gateway.networking.k8s.io/v1', 'httproutes', name), routeTruth),
+    ready: (service) =>
+      all('discovery.k8s.io/v1', 'endpointslices')
+        .filter(({ metadata }) => metadata.labels?.['kubernetes.io/service-name'] === service)
+        .flatMap(readyIn),
+    podHash: (pod) => one('v1', 'pods', pod)?.metadata.labels?.['pod-template-hash'] ?? '',
+    readyPods: (hash) =>
+      pods().filter(
+        ({ metadata, status }) =>
+          metadata.labels?.['pod-template-hash'] === hash &&
+          metadata.deletionTimestamp === undefined &&
+          status?.conditions?.some((c) => c.type === 'Ready' && c.status === 'True') === true,
+      ).length,
+    service: (service) =>
+      map(one('v1', 'services', service), ({ spec }) => ({
+        pin: (spec as { readonly selector?: Labels }).selector?.['pod-template-hash'],
+      })),
+  };
+}
+
+const map = <T, R>(value: T | undefined, project: (value: T) => R): R | undefined =>
+  value === undefined ? undefined : project(value);
+
+interface Slice {
+  readonly endpoints?: readonly {
+    readonly conditions?: { readonly ready?: boolean };
+    readonly targetRef?: { readonly name?: string };
+  }[];
+}
+
+const readyIn = (object: KubernetesObject): readonly string[] =>
+  ((object as unknown as Slice).endpoints ?? [])
+    .filter(({ conditions }) => conditions?.ready !== false)
+    .map(({ targetRef }) => targetRef?.name ?? '');

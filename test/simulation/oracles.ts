@@ -1,0 +1,539 @@
+import type { Change } from '../../src/embedded/store.ts';
+import type { Reading } from '../../src/metric-sources/metric-source.ts';
+import type { RolloutState } from '../../src/rollout/state.ts';
+import {
+  type DeploymentTruth,
+  deploymentTruth,
+  type RouteTruth,
+  routeTruth,
+  type SetTruth,
+  setTruth,
+  type View,
+  viewOf,
+} from './oracle-view.ts';
+import type { World } from './world.ts';
+
+// What must hold whatever goes wrong, seen from outside: commits of the API server, requests of
+// the clients, readings of the metric source, notices. Nothing here asks the code under test.
+
+export interface Oracles {
+  /** What has been violated so far, as `oracle: what happened`. */
+  check(): string[];
+  /** The same, with what must hold once everything has settled. */
+  end(): string[];
+}
+
+export interface OracleOptions {
+  /** Deaths between a delivery and its record: each may tell people once more. */
+  readonly repeats?: number;
+  /** The route is edited or the Deployment deleted by others: what is lost is not our doing. */
+  readonly ignore?: readonly string[];
+  /** Nothing of ours may be written so long before the end, ms. */
+  readonly quiet?: number;
+}
+
+/** One rollout, from the creation of its ReplicaSet. */
+interface Rollout {
+  readonly id: string;
+  readonly revision: string;
+  readonly version: string;
+  readonly ladder: readonly number[];
+  readonly minStep: number;
+  /** Index on the ladder, 0 being no weight. */
+  reached: number;
+  raisedAt: number;
+  answeredAtRaise: number;
+  readingsAtRaise: number;
+  requestId: string | null;
+  outcome: 'promotion' | 'rollback' | undefined;
+}
+
+interface Book {
+  readonly world: World;
+  readonly view: View;
+  readonly found: Set<string>;
+  readonly rollouts: Map<string, Rollout>;
+  readonly rejected: Set<string>;
+  readonly requests: Map<string, string>;
+  userRules: string | undefined;
+  /** Weight below which somebody's hand has put the canary. */
+  handLimit: number | undefined;
+  /** Since when a state of things has lasted that may only be passing. */
+  readonly since: Map<string, number>;
+  /** Readings with samples that the source has given. */
+  readings: number;
+  lastCommit: number;
+  lastCommitOf: string;
+}
+
+/** Least canary requests between a raise and the next one: the promotion bound needs far more. */
+const leastEvidence = 60;
+/** How long a state may last that the next pass must end, ms. */
+const passing = 15_000;
+
+export function createOracles(world: World, options: OracleOptions = {}): Oracles {
+  const book: Book = {
+    world,
+    view: viewOf(world.cluster, world.namespace, 'web'),
+    found: new Set(),
+    rollouts: new Map(),
+    rejected: new Set(),
+    requests: new Map(),
+    userRules: undefined,
+    handLimit: undefined,
+    since: new Map(),
+    readings: 0,
+    lastCommit: 0,
+    lastCommitOf: '',
+  };
+  const route = book.view.route();
+  if (route !== undefined) followRules(route, route, book);
+  countReadings(book);
+  world.cluster.server.store.onCommit((change) => {
+    if (change.object.metadata.namespace === world.namespace) onCommit(change, book);
+  });
+  const found = () =>
+    [...book.found].filter((one) => !(options.ignore ?? []).some((name) => one.startsWith(name)));
+  return {
+    check: () => {
+      lasting(book);
+      return found();
+    },
+    end: () => {
+      lasting(book);
+      atEnd(book, options);
+      return found();
+    },
+  };
+}
+
+/** Two runs of one story end alike, whatever went wrong in one of them. */
+export function differences(calm: object, disturbed: object): string[] {
+  const before = Object.entries(calm);
+  const after = new Map(Object.entries(disturbed));
+  return before.flatMap(([part, value]) => {
+    const [was, is] = [JSON.stringify(value), JSON.stringify(after.get(part))];
+    return was === is ? [] : [`differential: ${part} is ${is} and was ${was} undisturbed`];
+  });
+}
+
+const say = (book: Book, oracle: string, text: string): void => {
+  book.found.add(`${oracle}: ${text}`);
+};
+
+/** The source is asked as before; what it told is counted on the way. */
+function countReadings(book: Book): void {
+  const { source } = book.world.traffic;
+  const read = source.read.bind(source);
+  Object.assign(source, {
+    read: async (...asked: Parameters<typeof read>) => {
+      const answers = await read(...asked);
+      book.readings += [...answers.values()].filter(hasCanary).length;
+      return answers;
+    },
+  });
+}
+
+const hasCanary = (reading: Reading): boolean =>
+  reading.kind === 'series' && reading.series.some(({ arm }) => arm === 'canary');
+
+function onCommit({ type, object, previous }: Change, book: Book): void {
+  const gone = type === 'DELETED';
+  switch (object.kind) {
+    case 'HTTPRoute':
+      if (!gone && previous !== undefined) onRoute(routeTruth(previous), routeTruth(object), book);
+      break;
+    case 'ReplicaSet':
+      if (gone) onSetGone(setTruth(object), book);
+      else onSet(previous === undefined ? undefined : setTruth(previous), setTruth(object), book);
+      break;
+    case 'Service':
+      onService(object.metadata.name, gone, book);
+      break;
+    case 'EndpointSlice':
+      onEndpoints(object.metadata.labels?.['kubernetes.io/service-name'] ?? '', book);
+      break;
+    case 'Deployment':
+      if (!gone) onDeployment(deploymentTruth(object), book);
+      break;
+    default:
+      return;
+  }
+  if (object.kind !== 'EndpointSlice') {
+    book.lastCommit = book.world.clock.now();
+    book.lastCommitOf = `${object.kind} ${object.metadata.name}`;
+  }
+  lasting(book);
+}
+
+// The route: the only thing that gives a canary requests.
+
+function onRoute(before: RouteTruth, after: RouteTruth, book: Book): void {
+  followRules(before, after, book);
+  if (after.total === 0) say(book, 'S5 capacity', 'the weights of a rule sum to 0');
+  if (after.lastManager !== 'haldane') {
+    if (after.weight < before.weight) book.handLimit = after.weight;
+    return;
+  }
+  if (after.weight > before.weight) onRaise(before, after, book);
+  if (after.weight < before.weight) onFall(before, after, book);
+}
+
+/** What the user wrote comes back byte for byte (I11). */
+function followRules(before: RouteTruth, after: RouteTruth, book: Book): void {
+  const text = (route: RouteTruth) => JSON.stringify(route.rules);
+  if (after.record === undefined && before.record !== undefined) {
+    if (book.userRules !== undefined && text(after) !== book.userRules) {
+      say(book, 'I11 own route', `restored as ${text(after)}, was ${book.userRules}`);
+    }
+    book.handLimit = undefined;
+  }
+  if (after.record === undefined) book.userRules = text(after);
+}
+
+function onRaise(before: RouteTruth, after: RouteTruth, book: Book): void {
+  const to = Math.round(after.weight);
+  const { record } = after;
+  const set = canaryOf(book, record?.revision);
+  const rollout = set === undefined ? undefined : rolloutOf(set, book);
+  if (record === undefined || rollout === undefined || set === undefined) {
+    say(book, 'S13 state', `raised to ${to} % without recorded state`);
+    return;
+  }
+  const state = set.state as RolloutState;
+  if (to > state.step.to) say(book, 'S6 order', `${to} % before it was recorded`);
+  if (state.pause !== null) say(book, 'S4 pause', `raised to ${to} % while paused`);
+  if (book.rejected.has(record.revision) || before.record?.mark?.kind === 'rejected') {
+    say(book, 'S4 rejected', `a rejected revision was raised to ${to} %`);
+  }
+  if (book.handLimit !== undefined && !resumed(book)) {
+    say(book, 'S4 hand', `raised to ${to} % after somebody had lowered it`);
+  }
+  climbed(to, state, rollout, book);
+  book.handLimit = undefined;
+  ableToServe(to, after, book);
+}
+
+const resumed = (book: Book): boolean =>
+  ['resume', 'promote', 'skip-step'].includes(book.view.deployment()?.request?.verb ?? '');
+
+/** One step at a time, each after enough of new evidence, or because a person asked. */
+function climbed(to: number, state: RolloutState, rollout: Rollout, book: Book): void {
+  const index = rollout.ladder.indexOf(to);
+  const now = book.world.clock.now();
+  const byPerson = state.requestId !== null && state.requestId !== rollout.requestId;
+  const verb = book.requests.get(state.requestId ?? '');
+  const asked = byPerson && (verb === 'promote' || verb === 'skip-step');
+  if (index < 0) say(book, 'S1 steps', `${to} % is no step of ${rollout.ladder.join()}`);
+  else if (index > rollout.reached + 1 && !(asked && to === 100))
+    say(book, 'S1 steps', `to ${to} % from step ${rollout.reached}`);
+  if (index > rollout.reached && rollout.reached > 0 && !asked) {
+    const requests = answered(book, rollout.version) - rollout.answeredAtRaise;
+    if (requests < leastEvidence)
+      say(book, 'S2 evidence', `to ${to} % after ${requests} requests at the weight before`);
+    if (book.readings === rollout.readingsAtRaise)
+      say(book, 'S2 evidence', `to ${to} % without a reading at the weight before`);
+    if (now - rollout.raisedAt < rollout.minStep)
+      say(book, 'S2 evidence', `to ${to} % after ${now - rollout.raisedAt} ms`);
+  }
+  rollout.requestId = state.requestId;
+  rollout.reached = Math.max(rollout.reached, index);
+  rollout.raisedAt = now;
+  rollout.answeredAtRaise = answered(book, rollout.version);
+  rollout.readingsAtRaise = book.readings;
+}
+
+function ableToServe(to: number, route: RouteTruth, book: Book): void {
+  const deployment = book.view.deployment();
+  const ready = book.view.ready(route.canaryService ?? '').length;
+  const needed = Math.ceil(((deployment?.replicas ?? 1) * to) / 100 - 1e-9);
+  if (ready < Math.max(1, needed))
+    say(book, 'S5 capacity', `${to} % for ${ready} ready pods, ${needed} needed`);
+  if (deployment?.enabled === true && !deployment.paused)
+    say(book, 'I8 paused', `raised to ${to} % while the Deployment rolls by itself`);
+}
+
+function onFall(before: RouteTruth, after: RouteTruth, book: Book): void {
+  if (after.record === undefined) {
+    const hash = before.record?.revision ?? '';
+    const set = book.view.sets().find((one) => one.hash === hash);
+    if (set?.bare === true)
+      say(book, 'I10 order', `the route was restored while it gave ${before.weight} %`);
+    return;
+  }
+  const to = Math.round(after.weight);
+  if (after.record.mark === undefined && book.view.deployment() !== undefined)
+    say(book, 'S6 order', `lowered to ${to} % without its reason`);
+  const stable = book.view.ready('web').length;
+  const canary = book.view.ready(after.canaryService ?? '').length;
+  if (stable === 0 && canary > 0)
+    say(book, 'S5 capacity', `lowered to ${to} % while nothing else is ready`);
+}
+
+// ReplicaSets: who has pods, and who may adopt whom.
+
+const canaryOf = (book: Book, revision: string | undefined): SetTruth | undefined =>
+  book.view.sets().find((set) => set.hash === revision && set.state !== undefined);
+
+function rolloutOf(set: SetTruth, book: Book): Rollout | undefined {
+  const { state } = set;
+  if (state === undefined || state === 'unreadable') return undefined;
+  const id = [state.deploymentUid, state.revision, state.attempt, state.startedAt].join('/');
+  const known = book.rollouts.get(id);
+  if (known !== undefined) return known;
+  const fresh: Rollout = {
+    id,
+    revision: state.revision,
+    version: set.version,
+    ladder: [0, ...state.spec.steps, 100],
+    minStep: state.spec.minStep,
+    reached: 0,
+    raisedAt: book.world.clock.now(),
+    answeredAtRaise: answered(book, set.version),
+    readingsAtRaise: book.readings,
+    requestId: null,
+    outcome: undefined,
+  };
+  book.rollouts.set(id, fresh);
+  return fresh;
+}
+
+function onSet(before: SetTruth | undefined, after: SetTruth, book: Book): void {
+  rolloutOf(after, book);
+  if (before === undefined && after.bare && book.rejected.has(after.hash))
+    say(book, 'I12 rejected', `a rejected revision was canaried again`);
+  if (before?.bare === true && !after.bare) onAdoption(after, book);
+  if (before !== undefined && after.replicas < before.replicas) onFewer(after, book);
+  const rises = after.owned && after.replicas > 0 && (before?.replicas ?? 0) === 0;
+  if (rises) onNative(after, book);
+  const weight = book.view.route()?.weight ?? 0;
+  if (after.bare && before?.state !== undefined && after.state === undefined && weight > 0)
+    say(book, 'S13 state', `the state was taken away at ${weight} %`);
+}
+
+/** From here on there is no way back. */
+function onAdoption(set: SetTruth, book: Book): void {
+  const deployment = book.view.deployment();
+  const weight = book.view.route()?.weight ?? 0;
+  const rollout = rolloutOf(set, book);
+  if (rollout !== undefined) rollout.outcome = 'promotion';
+  if (weight !== 100) say(book, 'I10 order', `adopted at ${weight} %`);
+  if (book.view.service('web')?.pin !== set.hash)
+    say(book, 'I10 order', 'adopted while the Service leads to stable');
+  if (set.available < (deployment?.replicas ?? 0))
+    say(book, 'S5 capacity', `adopted with ${set.available} pods`);
+  if (isBad(book, set.version)) say(book, 'S2 false promotion', set.version);
+  if (book.rejected.has(set.hash)) say(book, 'S4 rejected', 'a rejected revision was adopted');
+}
+
+function onFewer(set: SetTruth, book: Book): void {
+  const deployment = book.view.deployment();
+  const route = book.view.route();
+  if (deployment === undefined || route === undefined) return;
+  if (set.bare && route.record?.revision === set.hash && route.weight > 0) {
+    const needed = Math.ceil((deployment.replicas * route.weight) / 100 - 1e-9);
+    if (set.replicas < needed)
+      say(book, 'I10 order', `${set.replicas} canary pods for ${Math.round(route.weight)} %`);
+  }
+  const serves = route.record !== undefined && route.weight < 100;
+  if (set.owned && set.state === undefined && serves && set.replicas < deployment.replicas)
+    say(book, 'I7 stable', `stable has ${set.replicas} of ${deployment.replicas} replicas`);
+}
+
+/** A template that nobody has tested rolls by itself. */
+function onNative(set: SetTruth, book: Book): void {
+  const others = book.view
+    .sets()
+    .filter((one) => one.owned && one.name !== set.name && one.replicas > 0);
+  const deployment = book.view.deployment();
+  const back = [...book.rollouts.values()].every(({ version }) => version !== set.version);
+  if (others.length === 0 || set.state !== undefined || deployment?.enabled !== true) return;
+  if (book.rejected.has(set.hash) || back) say(book, 'I4 one active', `${set.name} rolls natively`);
+}
+
+function onSetGone(set: SetTruth, book: Book): void {
+  const route = book.view.route();
+  if (set.hash === route?.record?.revision && (route?.weight ?? 0) > 0)
+    say(book, 'I1 endpoints', `the ReplicaSet went at ${route?.weight} %`);
+}
+
+// Services: who is reached past the route.
+
+function onService(name: string, gone: boolean, book: Book): void {
+  const route = book.view.route();
+  if (gone) {
+    if (route?.canaryService === name) say(book, 'I2 Service', 'it went while the route names it');
+    return;
+  }
+  const pin = name === 'web' ? book.view.service(name)?.pin : undefined;
+  if (pin === undefined) return;
+  if (book.view.readyPods(pin) === 0) say(book, 'I3 pin', 'pinned to a hash without ready pods');
+  const canary = book.view.sets().find((set) => set.hash === pin && set.bare);
+  if (canary !== undefined && (route?.weight ?? 0) < 100)
+    say(book, 'I10 order', `the Service leads to the canary at ${route?.weight ?? 0} %`);
+}
+
+function onEndpoints(service: string, book: Book): void {
+  if (service !== 'web' || (book.view.route()?.weight ?? 0) === 100) return;
+  const bare = new Set(
+    book.view
+      .sets()
+      .filter((set) => set.bare)
+      .map(({ hash }) => hash),
+  );
+  const leaked = book.view.ready('web').filter((pod) => bare.has(book.view.podHash(pod)));
+  if (leaked.length > 0) say(book, 'S1 exposure', 'the user’s Service leads to canary pods');
+}
+
+// The Deployment: requests of people, rejections.
+
+function onDeployment(deployment: DeploymentTruth, book: Book): void {
+  const { request } = deployment;
+  if (request !== undefined) book.requests.set(request.id, request.verb);
+  const now = new Set(deployment.rejected.map(({ revision }) => revision));
+  for (const revision of book.rejected) {
+    if (now.has(revision)) continue;
+    const retried = [...book.requests.values()].includes('retry');
+    if (!retried && deployment.enabled && now.size < 5)
+      say(book, 'I12 rejected', 'a rejection was forgotten');
+    book.rejected.delete(revision);
+  }
+  for (const revision of now) {
+    if (!book.rejected.has(revision)) onRejection(revision, book);
+    book.rejected.add(revision);
+  }
+}
+
+function onRejection(revision: string, book: Book): void {
+  const rollout = [...book.rollouts.values()].findLast((one) => one.revision === revision);
+  if (rollout === undefined) return;
+  rollout.outcome = 'rollback';
+  const set = canaryOf(book, revision);
+  const asked = [...book.requests.values()].includes('rollback');
+  const healthy = set !== undefined && set.available === set.replicas;
+  const state = set?.state;
+  const readable = state !== undefined && state !== 'unreadable';
+  if (readable && healthy && !asked && isGood(book, rollout.version) && !refused(book))
+    say(book, 'S4 false rejection', rollout.version);
+  if ((book.view.route()?.weight ?? 0) > 0) say(book, 'S6 order', 'rejected before it was cut');
+}
+
+/** The gateway says why it does not take the route. */
+const refused = (book: Book): boolean => {
+  const [route] = book.world.cluster.list(
+    'gateway.networking.k8s.io/v1',
+    'httproutes',
+    book.world.namespace,
+  );
+  return JSON.stringify(route?.status ?? {}).includes('"status":"False"');
+};
+
+// What clients saw.
+
+const counts = (book: Book, version: string) =>
+  book.world.traffic.answered.get(version) ?? { total: 0, bad: 0 };
+const answered = (book: Book, version: string): number => counts(book, version).total;
+
+/** Worst of the versions that the clients met beside this one. */
+function othersBad(book: Book, version: string): number {
+  const others = [...book.world.traffic.answered].filter(([name]) => name !== version);
+  return Math.max(0, ...others.map(([, { total, bad }]) => bad / Math.max(1, total)));
+}
+
+function isBad(book: Book, version: string): boolean {
+  const { total, bad } = counts(book, version);
+  return total >= 100 && bad / total > 0.04 && othersBad(book, version) < 0.02;
+}
+
+function isGood(book: Book, version: string): boolean {
+  const { total, bad } = counts(book, version);
+  return bad <= 1 || bad / Math.max(1, total) <= othersBad(book, version);
+}
+
+// What may be so for a moment, but not for long.
+
+function lasting(book: Book): void {
+  const now = book.world.clock.now();
+  const route = book.view.route();
+  const weight = route?.weight ?? 0;
+  const set = canaryOf(book, route?.record?.revision);
+  const state = set?.state;
+  const step = state === undefined || state === 'unreadable' ? 0 : state.step.to;
+  const live = book.view.deployment() !== undefined && book.view.deployment()?.enabled === true;
+  const states: Readonly<Record<string, boolean>> = {
+    'S13 state: weight without readable state': live && weight > 0 && typeof state !== 'object',
+    'S1 steps: weight above the recorded step': live && set?.bare === true && weight > step,
+    'I1 endpoints: weight for a canary without ready pods':
+      weight > 0 && book.view.ready(route?.canaryService ?? '').length === 0,
+    'S4 rejected: a rejected revision keeps its weight':
+      weight > 0 && book.rejected.has(route?.record?.revision ?? ''),
+    'I3 pin: the Service has no ready pod':
+      live && book.view.service('web')?.pin !== undefined && book.view.ready('web').length === 0,
+  };
+  for (const [name, holds] of Object.entries(states)) {
+    if (!holds) {
+      book.since.delete(name);
+      continue;
+    }
+    const since = book.since.get(name) ?? now;
+    book.since.set(name, since);
+    if (now - since > passing) book.found.add(name);
+  }
+}
+
+// What must hold when all has come to rest.
+
+/** Bad answers that a rollout may cost before it is rolled back, at the rates of these worlds. */
+const leastExposure = 400;
+
+function atEnd(book: Book, { repeats = 0, quiet = 5000 }: OracleOptions): void {
+  const { world } = book;
+  if (!world.isAtRest()) say(book, 'L1 stuck', 'something of a rollout is left');
+  if (world.clock.now() - book.lastCommit < quiet)
+    say(book, 'S10 at rest', `${book.lastCommitOf} is still being written`);
+  if (world.traffic.lost > 0) say(book, 'lost requests', `${world.traffic.lost}`);
+  for (const [version, { total, bad }] of world.traffic.answered) {
+    if (bad > leastExposure && bad / total > 0.3 && othersBad(book, version) < 0.02)
+      say(book, 'L2 exposure', `${bad} bad answers of ${version}`);
+  }
+  if (book.view.deployment() !== undefined) endOfWorkload(book);
+  endOfNotices(book, repeats);
+}
+
+function endOfWorkload(book: Book): void {
+  const deployment = book.view.deployment() as DeploymentTruth;
+  const active = book.view.sets().filter(({ replicas }) => replicas > 0);
+  const [only] = active;
+  if (deployment.replicas > 0 && active.length !== 1)
+    say(book, 'L1 end', `${active.length} ReplicaSets have pods`);
+  if (only === undefined) return;
+  if (only.replicas !== deployment.replicas)
+    say(book, 'L1 end', `${only.replicas} of ${deployment.replicas} pods`);
+  if (only.version !== deployment.version && book.rejected.size === 0 && deployment.enabled)
+    say(book, 'L1 end', `${only.version} serves and ${deployment.version} was asked for`);
+  if (book.rejected.has(only.hash)) say(book, 'S4 rejected', 'a rejected revision serves');
+  const last = [...book.rollouts.values()].at(-1);
+  const told = deployment.progressing;
+  const isRejected = only.version !== deployment.version && deployment.enabled;
+  if (isRejected && (told?.status !== 'False' || told.reason !== 'ProgressDeadlineExceeded'))
+    say(book, 'L1 status', '`kubectl rollout status` does not tell of the rejection');
+  if (last?.outcome === 'promotion' && !isRejected && told?.status !== 'True')
+    say(book, 'L1 status', '`kubectl rollout status` does not tell of the promotion');
+}
+
+/** Whoever was told was told the truth, and all that ended is told. */
+function endOfNotices(book: Book, repeats: number): void {
+  const ends = book.world.notices.filter(({ kind }) => kind === 'promotion' || kind === 'rollback');
+  let more = 0;
+  for (const { id, outcome } of book.rollouts.values()) {
+    if (outcome === undefined) continue;
+    const told = ends.filter((notice) => notice.id === `${id}/${outcome}`).length;
+    if (told === 0) say(book, 'notices', `nobody was told of a ${outcome}`);
+    more += Math.max(0, told - 1);
+  }
+  if (more > repeats) say(book, 'notices', `told ${more} times more than once`);
+  const known = new Set([...book.rollouts.values()].map(({ id, outcome }) => `${id}/${outcome}`));
+  for (const { id, kind } of ends) {
+    if (!known.has(id)) say(book, 'notices', `told of a ${kind} that has not happened`);
+  }
+}
