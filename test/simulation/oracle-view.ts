@@ -28,7 +28,7 @@ export interface RouteTruth {
         readonly mark?: { readonly kind: string; readonly revision: string };
       }
     | undefined;
-  readonly lastManager: string;
+  readonly writtenBy: string;
 }
 
 export function routeTruth(object: KubernetesObject): RouteTruth {
@@ -49,7 +49,7 @@ export function routeTruth(object: KubernetesObject): RouteTruth {
     weight: total === 0 ? 0 : ((canary?.weight ?? (canary === undefined ? 0 : 1)) / total) * 100,
     canaryService: canary?.name,
     record: text === undefined ? undefined : (JSON.parse(text) as RouteTruth['record']),
-    lastManager: managedFields.at(-1)?.manager ?? '',
+    writtenBy: managedFields.at(-1)?.manager ?? '',
   };
 }
 

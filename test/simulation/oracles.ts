@@ -171,7 +171,7 @@ function onCommit({ type, object, previous }: Change, book: Book): void {
 function onRoute(before: RouteTruth, after: RouteTruth, book: Book): void {
   followRules(before, after, book);
   if (after.total === 0) say(book, 'S5 capacity', 'the weights of a rule sum to 0');
-  if (after.lastManager !== 'haldane') {
+  if (after.writtenBy !== 'haldane') {
     if (after.weight < before.weight) book.handLimit = after.weight;
     return;
   }
@@ -484,7 +484,7 @@ function lasting(book: Book): void {
 // What must hold when all has come to rest.
 
 /** Bad answers that a rollout may cost before it is rolled back, at the rates of these worlds. */
-const leastExposure = 400;
+const mostExposure = 150;
 
 function atEnd(book: Book, { repeats = 0, quiet = 5000 }: OracleOptions): void {
   const { world } = book;
@@ -493,7 +493,7 @@ function atEnd(book: Book, { repeats = 0, quiet = 5000 }: OracleOptions): void {
     say(book, 'S10 at rest', `${book.lastCommitOf} is still being written`);
   if (world.traffic.lost > 0) say(book, 'lost requests', `${world.traffic.lost}`);
   for (const [version, { total, bad }] of world.traffic.answered) {
-    if (bad > leastExposure && bad / total > 0.3 && othersBad(book, version) < 0.02)
+    if (bad > mostExposure && bad / total > 0.3 && othersBad(book, version) < 0.02)
       say(book, 'L2 exposure', `${bad} bad answers of ${version}`);
   }
   if (book.view.deployment() !== undefined) endOfWorkload(book);
