@@ -1,5 +1,6 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { script, shell, type View, viewHtml } from './page.ts';
 
 /** A Slack channel of our own: takes what the controller posts, and shows it as a page. */
 export interface Inbox {
@@ -10,19 +11,27 @@ export interface Inbox {
 
 const longestBody = 65_536;
 
-/** @param state what the page shows beside the messages, as lines */
+/** @param state all that the page shows but the messages */
 export async function openInbox(
-  state: () => readonly string[],
+  state: () => Omit<View, 'messages'>,
   onMessage: (text: string) => void,
 ): Promise<Inbox> {
   const messages: string[] = [];
+  const pages: Readonly<Record<string, () => readonly [type: string, body: string]>> = {
+    '/': () => ['text/html', shell],
+    '/live.js': () => ['text/javascript', script],
+    '/view': () => ['text/html', viewHtml({ ...state(), messages })],
+  };
   const server: Server = createServer((request, response) => {
     if (request.method !== 'POST') {
-      response.writeHead(200, {
-        'content-type': 'text/html; charset=utf-8',
-        'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'",
+      const page = pages[request.url ?? ''];
+      const [type, body] = page?.() ?? ['text/plain', 'not found'];
+      response.writeHead(page === undefined ? 404 : 200, {
+        'content-type': `${type}; charset=utf-8`,
+        'content-security-policy':
+          "default-src 'none'; style-src 'unsafe-inline'; script-src 'self'; connect-src 'self'",
       });
-      response.end(page(state(), messages));
+      response.end(body);
       return;
     }
     let body = '';
@@ -55,23 +64,4 @@ function textOf(body: string): string {
   } catch {
     return body;
   }
-}
-
-const escaped = (text: string): string =>
-  text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
-
-function page(state: readonly string[], messages: readonly string[]): string {
-  const style =
-    'body{font:16px/1.5 system-ui;max-width:60rem;margin:2rem auto;padding:0 1rem}' +
-    'pre{background:#0d1117;color:#e6edf3;padding:1rem;border-radius:8px;overflow:auto}' +
-    'li{border-left:4px solid #888;margin:.6rem 0;padding:.2rem .8rem;list-style:none}';
-  const items = messages.map((text) => `<li>${escaped(text)}</li>`).join('');
-  const none = '<li>Nothing yet.</li>';
-  return (
-    '<!doctype html><html lang="en"><head><meta charset="utf-8">' +
-    '<meta http-equiv="refresh" content="2"><title>Haldane demo</title>' +
-    `<style>${style}</style></head><body><h1>Haldane demo</h1>` +
-    `<pre>${escaped(state.length === 0 ? 'starting' : state.join('\n'))}</pre>` +
-    `<h2>#releases</h2><ul>${items === '' ? none : items}</ul></body></html>`
-  );
 }

@@ -2,6 +2,7 @@
 // no Go, no root, no network. --fast tells the story in virtual time and checks how it ends.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parse, stringify } from 'yaml';
 import { administrator, serviceAccount } from '../../src/embedded/authorization.ts';
@@ -14,12 +15,16 @@ import { systemClock } from '../../src/lib/clock.ts';
 import { systemRandom } from '../../src/lib/random.ts';
 import { fast } from './fast.ts';
 import { openInbox } from './inbox.ts';
+import { type LiveRollout, readRollout } from './live.ts';
 import { file, install, openShop, shopHost } from './shop.ts';
+import { openTerminal } from './terminal.ts';
 
 const folder = file('.cache/demo');
 const rate = 100;
 const bold = (text: string) => `\u001b[1m${text}\u001b[0m`;
-const say = (text: string) => console.log(text);
+const terminal = openTerminal(process.stdout);
+const say = (text: string) => terminal.say(text);
+const steps = [5, 25, 50];
 
 async function demo(): Promise<number> {
   rmSync(folder, { recursive: true, force: true });
@@ -34,13 +39,25 @@ async function demo(): Promise<number> {
   openShop(cluster);
   const front = await serveHttp(cluster.server, { withoutToken: administrator });
   const plane = await startDataPlane({ server: cluster.server, clock: systemClock, pods });
+  const metricsPort = await freePort();
   const recent: string[] = [];
-  const inbox = await openInbox(() => recent.slice(-20), showMessage);
-  const kubeconfig = writeFiles(cluster, front.url, plane.prometheusUrl, inbox.webhookUrl);
+  let rollout: LiveRollout | undefined;
+  let load: SteadyLoad | undefined;
+  const inbox = await openInbox(() => {
+    const { sent = 0, failed = 0, lost = 0 } = load?.counts ?? {};
+    const versions = versionsOf(cluster).toSorted();
+    return { rollout, steps, versions, sent, failed: failed + lost, events: recent.slice(-20) };
+  }, showMessage);
+  const kubeconfig = writeFiles(cluster, {
+    api: front.url,
+    prometheus: plane.prometheusUrl,
+    slack: inbox.webhookUrl,
+    metricsPort,
+  });
   while (readyPods(cluster) < 9) await sleep(100);
   // The gateway follows the routes and endpoints a moment later.
   await sleep(1000);
-  const load = new SteadyLoad({
+  load = new SteadyLoad({
     clock: systemClock,
     url: plane.gatewayUrl,
     host: shopHost,
@@ -51,11 +68,20 @@ async function demo(): Promise<number> {
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
   controller.once('exit', () => stop.abort());
   watch(cluster, load, recent);
+  const metricsUrl = `http://127.0.0.1:${metricsPort}/metrics`;
+  const looking = setInterval(() => {
+    void readRollout(metricsUrl, 'shop', 'web').then((seen) => {
+      rollout = seen;
+      terminal.status(seen);
+    });
+  }, 1000);
   try {
     await story(cluster, load, inbox.pageUrl, kubeconfig, stop.signal);
   } catch (error) {
     if (!stop.signal.aborted) throw error;
   } finally {
+    clearInterval(looking);
+    terminal.status(undefined);
     controller.kill('SIGTERM');
     load.stop();
     inbox.close();
@@ -67,12 +93,23 @@ async function demo(): Promise<number> {
   return 0;
 }
 
-function writeFiles(
-  cluster: EmbeddedCluster,
-  apiUrl: string,
-  prometheusUrl: string,
-  slackUrl: string,
-): string {
+/** A port that nobody listens on now. */
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+interface Addresses {
+  readonly api: string;
+  readonly prometheus: string;
+  readonly slack: string;
+  readonly metricsPort: number;
+}
+
+function writeFiles(cluster: EmbeddedCluster, at: Addresses): string {
   const account = cluster.find('v1', 'serviceaccounts', 'haldane', 'haldane');
   const user = serviceAccount('haldane', 'haldane', account?.metadata.uid ?? '');
   const token = cluster.server.tokens.issue(user);
@@ -82,18 +119,18 @@ function writeFiles(
     notifiers: object;
     controller?: object;
   };
-  config.sources.default.url = prometheusUrl;
+  config.sources.default.url = at.prometheus;
   config.defaults.notify = ['slack'];
   config.notifiers = { slack: { kind: 'slack', urlFile: `${folder}/slack-url` } };
-  config.controller = { metricsPort: 0, leaderElection: false };
-  writeFileSync(`${folder}/slack-url`, slackUrl, { mode: 0o600 });
+  config.controller = { metricsPort: at.metricsPort, leaderElection: false };
+  writeFileSync(`${folder}/slack-url`, at.slack, { mode: 0o600 });
   writeFileSync(`${folder}/haldane.yaml`, stringify(config));
   const options = { mode: 0o600 };
-  writeFileSync(`${folder}/controller.kubeconfig`, kubeconfigFor(apiUrl, token), options);
+  writeFileSync(`${folder}/controller.kubeconfig`, kubeconfigFor(at.api, token), options);
   const kubeconfig = `${folder}/kubeconfig`;
   writeFileSync(
     kubeconfig,
-    kubeconfigFor(apiUrl, cluster.server.tokens.issue(administrator)),
+    kubeconfigFor(at.api, cluster.server.tokens.issue(administrator)),
     options,
   );
   return kubeconfig;
@@ -124,7 +161,7 @@ async function story(
   say(`Live page: ${pageUrl}\n`);
   await until(() => load.counts.answered > rate * 3);
   say(bold('$ kubectl -n shop annotate deployment/web haldane.dev/enabled=true'));
-  const annotations = { 'haldane.dev/enabled': 'true', 'haldane.dev/steps': '5,25,50' };
+  const annotations = { 'haldane.dev/enabled': 'true', 'haldane.dev/steps': steps.join() };
   patch(cluster, { metadata: { annotations } });
   await sleep(2000, undefined, { signal });
   say(bold('\n$ kubectl -n shop set image deployment/web web=shop/web:v2      # a good release'));
