@@ -168,6 +168,21 @@ export const untilWeight = (shop: Shop, weight: number, timeout = 60_000): Promi
   );
 };
 
+/**
+ * Waits until the gateway has nothing to change but what a case itself does: while it follows the
+ * removal of an earlier shop, a cut would wait for its throttle.
+ */
+export async function untilGatewayIsCalm({ api }: Cluster): Promise<void> {
+  await waitUntil(
+    async () => {
+      const all = await api.list<KubernetesObject>('/api/v1/namespaces');
+      return all.every(({ metadata }) => metadata.deletionTimestamp === undefined);
+    },
+    { what: 'removed namespaces to be gone', timeout: 90_000 },
+  );
+  await sleep(4000); // twice the throttle
+}
+
 interface ReplicaSet {
   readonly metadata: {
     readonly name: string;
