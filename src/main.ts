@@ -82,6 +82,7 @@ export async function runController(
   const http = await startMetricsServer({
     registry,
     notReady: () => (ready ? null : 'the caches are being filled'),
+    polls: (key) => core.polls.read(key),
     port: config.controller.metricsPort,
   });
   log.info({ version, port: http.port }, 'started');

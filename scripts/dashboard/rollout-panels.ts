@@ -160,11 +160,22 @@ export const rollouts: Section = {
       ],
     },
     {
+      title: 'Excess of the canary',
+      about: 'Interval of canary less stable, valid whenever it is read. Above 0: worse.',
+      form: 'lines',
+      unit: 'percentunit',
+      width: 12,
+      targets: [
+        perCheck('haldane_check_excess_low', 'at least'),
+        perCheck('haldane_check_excess_high', 'at most'),
+      ],
+    },
+    {
       title: 'Verdicts',
       about: '1 pass, 0 inconclusive, -1 fail.',
       form: 'lines',
       unit: 'none',
-      width: 24,
+      width: 12,
       steps: true,
       targets: [perCheck('haldane_check_verdict', '')],
     },

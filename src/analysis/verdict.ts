@@ -1,4 +1,5 @@
 import type { Ratio } from '../lib/units.ts';
+import type { Interval } from './interval.ts';
 
 /** Why nothing can be said yet. Each holds the rollout; none ever promotes or rejects. */
 export type InconclusiveReason =
@@ -23,6 +24,8 @@ export interface Blame {
   /** Money of the rollback test, shown as "7 of 100". */
   readonly evidence: number;
   readonly threshold: number;
+  /** By how much the canary's bad share exceeds stable's, anytime-valid; absent while unknown. */
+  readonly excess?: Interval;
 }
 
 /** One check as of the last poll. */
@@ -43,6 +46,8 @@ export interface CheckReport {
   readonly promotionNeeded: number;
   /** Canary requests still needed if it is as good as stable; absent when no number is enough. */
   readonly requestsNeeded?: number;
+  /** Likewise in seconds, for a gauge: it is looked at by the clock and not by requests. */
+  readonly secondsNeeded?: number;
 }
 
 interface Judgement {

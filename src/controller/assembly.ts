@@ -17,6 +17,7 @@ import { type Controller, createController, createHooks } from './controller.ts'
 import type { Effects } from './effects.ts';
 import type { Parts } from './parts.ts';
 import { createPauseProbe } from './pause-probe.ts';
+import { createPollBook, type PollBook } from './poll-book.ts';
 import { createSampler } from './sampler.ts';
 import { settingsOf } from './settings.ts';
 import { createWorkQueue, type WorkQueue } from './work-queue.ts';
@@ -39,6 +40,8 @@ export interface Outside {
 
 export interface Assembled {
   readonly controller: Controller;
+  /** The last polls of each rollout, as people are shown them. */
+  readonly polls: Pick<PollBook, 'read'>;
   /** Works until aborted, as leader; ends its writes and hands over its notices at the end. */
   run(signal: AbortSignal): Promise<void>;
 }
@@ -53,6 +56,7 @@ export function assemble(outside: Outside): Assembled {
     clock,
     onRead: (source, took) => metrics.prometheusRead(source, took),
   });
+  const polls = createPollBook();
   const post = postOffice(outside, (id, key) => controller.noticeSettled(id, key));
   const parts: Parts = {
     clock,
@@ -61,6 +65,7 @@ export function assemble(outside: Outside): Assembled {
     probe: createPauseProbe({ client: outside.client, clock }),
     effects,
     sampler,
+    polls,
     sources: outside.sources,
     checks: outside.checks,
     enqueue: post.enqueue,
@@ -68,7 +73,7 @@ export function assemble(outside: Outside): Assembled {
     metrics,
     log,
     wake: (key) => queue.add(key, 'now'),
-    ...createHooks({ clock, metrics, log, events, effects }),
+    ...createHooks({ clock, metrics, log, events, effects, polls }),
   };
   const queue = createWorkQueue({
     clock,
@@ -86,7 +91,7 @@ export function assemble(outside: Outside): Assembled {
     await Promise.all([post.outbox.stop(seconds(2)), ...running]);
     await events.drain(seconds(1));
   };
-  return { controller, run };
+  return { controller, polls, run };
 }
 
 const eventsOf = ({ client, clock, random, instance, log }: Outside): EventRecorder =>

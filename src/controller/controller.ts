@@ -93,6 +93,7 @@ async function drop(
   signal: AbortSignal,
 ): Promise<void> {
   parts.sampler.remove(key);
+  parts.polls.drop(key);
   await sweep(namespace, parts, signal);
   if (memories.delete(key)) parts.metrics.forgetDeployment({ namespace, deployment: name });
 }
@@ -123,7 +124,7 @@ function failed(
   parts.log[level]({ rollout: key, code, because: describeError(error), error }, 'pass failed');
 }
 
-type HookParts = Pick<Parts, 'clock' | 'metrics' | 'log' | 'events' | 'effects'>;
+type HookParts = Pick<Parts, 'clock' | 'metrics' | 'log' | 'events' | 'effects' | 'polls'>;
 
 /** Bookkeeping of the passes; kept apart from them so that they stay on one screen. */
 export function createHooks(parts: HookParts): Hooks {
@@ -165,6 +166,7 @@ function actedOn(
   metrics.rolloutEnded(rollout, outcome, rule, millis(clock.now() - state.startedAt));
   metrics.forget(rollout);
   memory.ended = true;
+  parts.polls.end(keyOf(s));
 }
 
 /** Progress as Events: what `kubectl describe` shows beside the notices. */

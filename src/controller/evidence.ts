@@ -52,12 +52,16 @@ export function isWarming(moment: Instant, { state, warmUp, replicas }: Carried)
   return brought && moment > raisedAt && moment < raisedAt + warmUp;
 }
 
-/** Takes one tick's readings in: raw samples to polls, polls to evidence. */
+/**
+ * Takes one tick's readings in: raw samples to polls, polls to evidence. `onPoll` sees each poll
+ * with the evidence it led to.
+ */
 export function takeReadings(
   memory: RolloutMemory,
   readings: Readings,
   policy: AnalysisPolicy,
   carried: Carried,
+  onPoll: (poll: Poll, evidence: EvidenceState) => void = () => undefined,
 ): void {
   const stream = memory.stream ?? streamOf(carried.state, policy);
   const step = advanceStream(stream, readings.byCheck, readings.at);
@@ -65,7 +69,9 @@ export function takeReadings(
   memory.unusable = [...step.unusable.values()][0];
   let evidence = memory.evidence ?? evidenceOf(carried.state, policy);
   for (const poll of step.polls) {
-    evidence = advanceEvidence(evidence, framed(poll, memory, carried), policy);
+    const counted = framed(poll, memory, carried);
+    evidence = advanceEvidence(evidence, counted, policy);
+    onPoll(counted, evidence);
   }
   memory.evidence = evidence;
 }

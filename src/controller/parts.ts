@@ -12,6 +12,7 @@ import type { Effects } from './effects.ts';
 import type { EventSink } from './event-sink.ts';
 import type { RolloutMemory } from './memory.ts';
 import type { PauseProbe } from './pause-probe.ts';
+import type { PollBook } from './poll-book.ts';
 import type { Sampler } from './sampler.ts';
 import type { Settings } from './settings.ts';
 
@@ -23,6 +24,8 @@ export interface Parts {
   readonly probe: PauseProbe;
   readonly effects: Effects;
   readonly sampler: Sampler;
+  /** What people may look back at; no decision reads it. */
+  readonly polls: PollBook;
   readonly sources: ReadonlyMap<string, MetricSource>;
   readonly checks: ReadonlyMap<string, CompiledCheck>;
   /** Hands a notice over; the key is woken when its fate is known. */

@@ -1,4 +1,5 @@
 import type { EvidenceState } from '../analysis/evidence.ts';
+import { type ExplainedPoll, explainPoll } from '../analysis/explained.ts';
 import { type FlinchAdvice, flinchAdvice } from '../analysis/flinch.ts';
 import { judge } from '../analysis/judge.ts';
 import type { AnalysisPolicy } from '../analysis/policy.ts';
@@ -20,8 +21,9 @@ import { execute } from './execute.ts';
 import type { RolloutMemory } from './memory.ts';
 import { observe, pauseModeOf } from './observe.ts';
 import type { Parts } from './parts.ts';
+import { lastPoll, pollsOf } from './poll-book.ts';
 import { readAsked } from './read-annotations.ts';
-import { sample } from './sample.ts';
+import { keyOf, sample } from './sample.ts';
 import { withSummary } from './summary.ts';
 import { tell } from './tell.ts';
 
@@ -110,13 +112,15 @@ function judged(s: Snapshot, memory: RolloutMemory, parts: Parts): Snapshot {
     warmUp: parts.settings.config.profiles.get(state.spec.profile)?.warmUp ?? millis(0),
     replicas: s.deployment.replicas,
   };
-  for (const readings of memory.inbox.splice(0)) takeReadings(memory, readings, policy, carried);
+  for (const readings of memory.inbox.splice(0)) {
+    takeReadings(memory, readings, policy, carried, (poll, evidence) => {
+      parts.polls.add(keyOf(s), pollsOf(state), explainPoll(poll, evidence, policy));
+    });
+  }
   const evidence = memory.evidence ?? evidenceOf(state, policy);
-  const verdict = ofThisStep(
-    explained(judge(evidence, policy, { now: s.now, warming: isWarming(s.now, carried) }), memory),
-    evidence,
-    s,
-  );
+  const judgement = judge(evidence, policy, { now: s.now, warming: isWarming(s.now, carried) });
+  const told = withExcess(explained(judgement, memory), lastPoll(parts.polls, keyOf(s), state));
+  const verdict = ofThisStep(told, evidence, s);
   if (memory.firstFailureAt === undefined && verdict.failedRequests > 0) {
     memory.firstFailureAt = state.failedRequests > 0 ? null : (evidence.at ?? s.now);
   }
@@ -150,6 +154,13 @@ function explained(verdict: Verdict, memory: RolloutMemory): Verdict {
   if (unusable === undefined || verdict.kind !== 'inconclusive') return verdict;
   if (verdict.reason !== 'stale-data' && verdict.reason !== 'partial-data') return verdict;
   return { ...verdict, because: `${unusable.code}: ${unusable.detail}` };
+}
+
+/** What the last poll said of the check to blame, for people. */
+function withExcess(verdict: Verdict, poll: ExplainedPoll | undefined): Verdict {
+  const { blame } = verdict;
+  const excess = poll?.checks.find(({ check }) => check === blame?.check)?.excess;
+  return blame === undefined || !excess ? verdict : { ...verdict, blame: { ...blame, excess } };
 }
 
 /** A pass is good for the step it was earned in, and for no other (S2). */

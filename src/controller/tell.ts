@@ -1,4 +1,7 @@
+import type { ExplainedCheck } from '../analysis/explained.ts';
+import type { Interval } from '../analysis/interval.ts';
 import { type Millis, millis } from '../lib/units.ts';
+import { blamed } from '../notifiers/facts.ts';
 import type { Decision } from '../rollout/decision.ts';
 import type { NextWrite } from '../rollout/mechanism.ts';
 import type { Notice } from '../rollout/notice.ts';
@@ -9,6 +12,7 @@ import { carriedIndex, routeWeight, type Snapshot, stateOf } from '../rollout/sn
 import { aboutDeployment } from './event-sink.ts';
 import type { RolloutMemory } from './memory.ts';
 import type { Parts } from './parts.ts';
+import { lastPoll } from './poll-book.ts';
 import { keyOf } from './sample.ts';
 import { checkSummaries } from './summary.ts';
 
@@ -87,7 +91,8 @@ function tellMetrics(s: Snapshot, decision: Decision, memory: RolloutMemory, par
   const rollout = { namespace, deployment };
   const state = stateOf(s);
   if (memory.decision?.rule !== decision.rule) parts.metrics.decided(decision.rule);
-  if (state === undefined || memory.ended) return;
+  if (state === undefined) return tellWithdrawn(s, memory, parts);
+  if (memory.ended) return;
   if (!memory.counted) {
     memory.counted = true;
     parts.metrics.rolloutStarted(rollout);
@@ -104,6 +109,7 @@ function tellMetrics(s: Snapshot, decision: Decision, memory: RolloutMemory, par
   const { verdict } = s;
   if (verdict === undefined) return;
   const summaries = checkSummaries(s);
+  const polled = lastPoll(parts.polls, keyOf(s), state)?.checks;
   parts.metrics.checks(
     rollout,
     verdict.checks.map((check, i) => ({
@@ -115,8 +121,25 @@ function tellMetrics(s: Snapshot, decision: Decision, memory: RolloutMemory, par
       evidenceThreshold: verdict.threshold,
       promotionEvidence: check.promotion ?? 0,
       promotionThreshold: check.promotionNeeded,
+      ...excessOf(polled, check.check),
     })),
   );
+}
+
+function excessOf(
+  polled: readonly ExplainedCheck[] | undefined,
+  name: string,
+): { readonly excess?: Interval } {
+  const excess = polled?.find(({ check }) => check === name)?.excess;
+  return excess ? { excess } : {};
+}
+
+/** Gone without an end of its own: taken back, or another revision took its place. */
+function tellWithdrawn(s: Snapshot, memory: RolloutMemory, parts: Parts): void {
+  if (!memory.counted || memory.ended) return;
+  memory.ended = true;
+  parts.metrics.forget({ namespace: s.deployment.namespace, deployment: s.deployment.name });
+  parts.polls.end(keyOf(s));
 }
 
 const eventReasons: Readonly<Record<Notice['kind'], string>> = {
@@ -137,9 +160,14 @@ function tellEvent(s: Snapshot, notice: Notice, parts: Parts): void {
     type: calm ? 'Normal' : 'Warning',
     id: notice.id,
     reason: eventReasons[notice.kind],
-    message:
-      notice.kind === 'invalid' ? notice.because : `revision ${notice.revision}: ${notice.because}`,
+    message: eventMessage(notice),
   });
+}
+
+/** Ends with how much worse the canary is, where that is known. */
+function eventMessage(notice: Notice): string {
+  if (notice.kind === 'invalid') return notice.because;
+  return [`revision ${notice.revision}: ${notice.because}`, ...blamed(notice)].join('; ');
 }
 
 /** A request that is not acted on is answered once, with the reason. */

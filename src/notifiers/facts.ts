@@ -1,3 +1,4 @@
+import { excessSurety, excessWords } from '../analysis/excess-words.ts';
 import { describeSpan, type Ratio } from '../lib/units.ts';
 import type { MetricComparison, Notice, NoticeKind } from '../rollout/notice.ts';
 
@@ -38,6 +39,15 @@ export function describeEvidence(metric: MetricComparison): string {
 export function describeMetric({ check, canary, stable }: MetricComparison): string {
   return `${check} ${describeRatio(canary)} in canary, ${describeRatio(stable)} in stable`;
 }
+
+/**
+ * The interval in one plain sentence; undefined where none is known.
+ * `errors: the bad share of the canary is 1.2 to 4.5 points above stable (…).`
+ */
+export const describeExcess = ({ check, excess }: MetricComparison): string | undefined =>
+  excess === undefined
+    ? undefined
+    : `${check}: the bad share of the canary is ${excessWords(excess)} (${excessSurety}).`;
 
 /** `1,213 requests, 7 failed`: what users of the canary met. */
 export function describeExposure(notice: Notice): string {
@@ -98,6 +108,13 @@ export function nextSteps(notice: Notice): { readonly words: string; readonly co
 export const thousands = (value: number): string =>
   String(value).replace(/\B(?<!\.\d*)(?=(?:\d{3})+(?!\d))/g, ',');
 
+/** How much worse the canary is, where that was the reason of the end. */
+export function blamed({ kind, rule, metric }: Notice): readonly string[] {
+  if (kind !== 'rollback' || rule !== 'evidenceWorse' || metric === undefined) return [];
+  const sentence = describeExcess(metric);
+  return sentence === undefined ? [] : [sentence];
+}
+
 /** The whole message in plain lines: Slack's fallback, and what screen readers say. */
 export function plainLines(notice: Notice): readonly string[] {
   const { metric } = notice;
@@ -109,6 +126,7 @@ export function plainLines(notice: Notice): readonly string[] {
     ...(metric === undefined
       ? []
       : [`Metric: ${describeMetric(metric)}; evidence ${describeEvidence(metric)}`]),
+    ...blamed(notice),
     ...images.slice(0, 5).map((image) => `Image ${image}`),
     ...(notice.kind === 'invalid' || notice.kind === 'started'
       ? []

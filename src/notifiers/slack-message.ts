@@ -2,6 +2,7 @@ import type { KnownBlock, MessageAttachment, MrkdwnElement } from '@slack/types'
 import { toRfc3339 } from '../lib/units.ts';
 import type { Notice, NoticeKind } from '../rollout/notice.ts';
 import {
+  blamed,
   describeDuration,
   describeEvidence,
   describeExposure,
@@ -77,6 +78,7 @@ function details(notice: Notice, context: SlackContext): KnownBlock[] {
   const { kind } = notice;
   return [
     section(plain(notice.because, room.reason) || 'no reason given'),
+    ...blamed(notice).map((sentence) => section(plain(sentence, room.reason))),
     ...(kind === 'invalid' || kind === 'started' ? [] : [fields(figures(notice))]),
     ...(kind === 'invalid' ? [] : [section(imageLines(notice))]),
     section(`${next.words}\n${code(next.command, 2 * room.name + 60)}`),

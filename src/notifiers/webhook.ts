@@ -68,6 +68,9 @@ export function cloudEvent(notice: Notice, settings: Pick<NotifierSettings, 'clu
               stableRatio: metric.stable,
               evidence: metric.evidence,
               threshold: metric.threshold,
+              ...(metric.excess === undefined
+                ? {}
+                : { excessLow: metric.excess.low, excessHigh: metric.excess.high }),
             },
           }),
       exposedRequests: notice.exposedRequests,

@@ -1,3 +1,4 @@
+import type { Interval } from '../analysis/interval.ts';
 import type { Instant, Millis, Percent, Ratio } from '../lib/units.ts';
 
 /** What people are told about. The word is also the metric label and the Event reason's stem. */
@@ -25,6 +26,8 @@ export interface MetricComparison {
   /** Wealth of the rollback test, shown as "7 of 100". */
   readonly evidence: number;
   readonly threshold: number;
+  /** By how much the canary's bad share exceeds stable's, as ratios; absent while unknown. */
+  readonly excess?: Interval;
 }
 
 /** Facts for people, complete in themselves: whoever delivers a notice asks nobody anything. */

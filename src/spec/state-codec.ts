@@ -47,6 +47,7 @@ const metric = z.strictObject({
   stable: z.number(),
   evidence: z.number(),
   threshold: z.number(),
+  excess: z.strictObject({ low: z.number(), high: z.number() }).optional(),
 });
 
 const state = z.strictObject({

@@ -92,6 +92,16 @@ export const catalogue = {
     'Evidence at which the check passes the step.',
     check,
   ),
+  excessLow: gauge(
+    'haldane_check_excess_low',
+    'Lower end of the anytime-valid interval of canary less stable, -1 to 1.',
+    check,
+  ),
+  excessHigh: gauge(
+    'haldane_check_excess_high',
+    'Upper end of the anytime-valid interval of canary less stable, -1 to 1.',
+    check,
+  ),
 
   // Outcomes. They outlive the rollout.
   lastRollback: gauge(

@@ -31,6 +31,8 @@ export interface CheckFigures {
   readonly evidenceThreshold: number;
   readonly promotionEvidence: number;
   readonly promotionThreshold: number;
+  /** By how much the canary's bad share exceeds stable's, as ratios; absent while unknown. */
+  readonly excess?: { readonly low: number; readonly high: number };
 }
 
 export interface RequestFigures {
@@ -216,11 +218,16 @@ function setChecks(
     [is.evidenceThreshold, (c: CheckFigures) => c.evidenceThreshold],
     [is.promotionEvidence, (c: CheckFigures) => c.promotionEvidence],
     [is.promotionThreshold, (c: CheckFigures) => c.promotionThreshold],
+    [is.excessLow, (c: CheckFigures) => c.excess?.low],
+    [is.excessHigh, (c: CheckFigures) => c.excess?.high],
   ] as const;
   for (const [gauge, read] of columns) {
     live.remove(rollout, gauge);
     for (const figures of checks) {
-      live.set(rollout, gauge, read(figures), { check: bound('check', figures.check) });
+      const value = read(figures);
+      if (value !== undefined) {
+        live.set(rollout, gauge, value, { check: bound('check', figures.check) });
+      }
     }
   }
 }

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { millis, percent, ratio } from '../../../src/lib/units.ts';
 import {
+  blamed,
   describeEvidence,
   describeExposure,
   describePlace,
@@ -79,4 +80,29 @@ test('the next step names the Deployment and its namespace', () => {
 test('an invalid opt-in speaks of no traffic', () => {
   const said = plainLines(aNotice({ kind: 'invalid', duration: millis(0) })).join('\n');
   expect(said).not.toMatch(/answered|step/);
+});
+
+test.each<[low: number, high: number, words: string]>([
+  [0.012, 0.0451, '1.2 to 4.5 points above stable'],
+  [-0.004, 0.041, 'between 0.40 points below and 4.1 points above stable'],
+  [-0.5, -0.1, '10 to 50 points below stable'],
+  [0, 1, '0 to 100 points above stable'],
+])('the interval from %d to %d is %s', (low, high, words) => {
+  const { metric } = aNotice();
+  const notice = aNotice({
+    metric: { ...metric, excess: { low, high } } as typeof metric & object,
+  });
+  const said = `error-ratio: the bad share of the canary is ${words}`;
+  expect(blamed(notice)).toEqual([
+    `${said} (each end wrong at most 1 time in 20, whenever it is read).`,
+  ]);
+  expect(plainLines(notice).join('\n')).toContain(said);
+});
+
+test('the interval is told where evidence was the reason, and nowhere else', () => {
+  const { metric } = aNotice();
+  const known = { ...metric, excess: { low: 0, high: 1 } } as typeof metric & object;
+  expect(blamed(aNotice({ metric: known, kind: 'promotion' }))).toEqual([]);
+  expect(blamed(aNotice({ metric: known, rule: 'podsBroken' }))).toEqual([]);
+  expect(blamed(aNotice())).toEqual([]);
 });

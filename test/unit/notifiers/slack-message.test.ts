@@ -23,6 +23,16 @@ test('a rollback, as people read it', () => {
   `);
 });
 
+test('how much worse the canary is stands below the reason', () => {
+  const { metric } = aNotice();
+  const known = { ...metric, excess: { low: 0.02, high: 0.06 } } as typeof metric & object;
+  const lines = readSlack(slackMessage(aNotice({ metric: known }))).split('\n');
+  expect(lines[2]).toBe(
+    '▌ error-ratio: the bad share of the canary is 2.0 to 6.0 points above stable ' +
+      '(each end wrong at most 1 time in 20, whenever it is read).',
+  );
+});
+
 test('a rollback without traffic, as people read it', () => {
   const notice = aNotice({
     rule: 'podsBroken',

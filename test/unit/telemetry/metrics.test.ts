@@ -118,6 +118,17 @@ test('checks are replaced as a whole', async () => {
   ]);
 });
 
+test('the interval of a check is there while it is known', async () => {
+  const excess = { low: -0.002, high: 0.031 };
+  metrics.checks(web, [check({ excess }), check({ check: 'memory' })]);
+  expect(await lines('haldane_check_excess_')).toEqual([
+    'haldane_check_excess_low{namespace="shop",deployment="web",check="errors"} -0.002',
+    'haldane_check_excess_high{namespace="shop",deployment="web",check="errors"} 0.031',
+  ]);
+  metrics.checks(web, [check()]);
+  expect(await lines('haldane_check_excess_')).toEqual([]);
+});
+
 test('when a rollout ends its series go, those of others and the outcome stay', async () => {
   const cart: RolloutName = { namespace: 'shop', deployment: 'cart' };
   for (const rollout of [web, cart]) {
