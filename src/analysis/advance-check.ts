@@ -3,7 +3,7 @@ import { type Millis, percent, toRatio } from '../lib/units.ts';
 import { betterOdds, type Line, lnBetter, lnSum, lnWorse, worseTilts } from './bets.ts';
 import { addCounts, type CheckCounts, type Counts, isGauges, type Poll } from './counts.ts';
 import type { CheckEvidence, ComponentEvidence } from './evidence.ts';
-import { pastLine } from './gauge.ts';
+import { lookAt } from './gauge.ts';
 import type { CheckPolicy } from './policy.ts';
 import { type Growth, growWealth } from './wealth.ts';
 
@@ -40,7 +40,7 @@ export function advanceCheck(
   if (used === undefined) return { ...check, at: poll.at, surprise: 1 };
   invariant(used.length === check.components.length, `counts fit the bounds of ${policy.name}`);
   const growth = {
-    hazard: hazardOf(check, frame),
+    hazard: policy.kind === 'gauge' ? lookHazard(check, frame) : hazardOf(check, frame),
     cap: frame.cap,
     newWindow: check.dispersionKnown || frame.window === null || frame.window !== check.window,
     forget: check.dispersionKnown,
@@ -74,6 +74,15 @@ export function hazardOf(
   return (poll.at - poll.since) / (sinceStart + hazardScale);
 }
 
+/** A leak shows late by its nature: what is left is bet within minutes of looks. */
+const lookHazardScale = 600_000;
+
+function lookHazard(check: CheckEvidence, { poll, sinceStart }: PollFrame): number {
+  if (check.polls === 0 || check.countedAt === null) return 0;
+  if (check.step !== poll.step) return stepHazard;
+  return Math.min(1, (poll.at - check.countedAt) / (sinceStart + lookHazardScale));
+}
+
 /** Counts to judge by; undefined while they say nothing, which is decided before they are seen. */
 function usable(
   check: CheckEvidence,
@@ -83,11 +92,12 @@ function usable(
 ): readonly Counts[] | undefined {
   if (policy.kind === 'gauge') {
     if (policy.gauge === undefined || !isGauges(counts)) return undefined;
+    if (poll.warming === true) return undefined;
     if (check.countedAt !== null && poll.at - check.countedAt < policy.gauge.spacing) {
       return undefined;
     }
-    const past = pastLine(counts, policy.gauge);
-    return past === undefined ? undefined : [past];
+    const look = lookAt(counts, policy.gauge);
+    return look === undefined ? undefined : [look];
   }
   invariant(!isGauges(counts), `${policy.name} is no gauge`);
   const cold = poll.settling !== undefined || poll.warming === true || firstInForce;
@@ -178,7 +188,9 @@ function splitOf(
 ): Pick<Line, 'pHat' | 'kappa'> {
   const pHat = anchorOf(component);
   const w = toRatio(poll.weight);
-  if (policy.kind === 'restarts' || policy.kind === 'gauge') {
+  // Pods of one moment are not independent trials: looks are compared with a rate known before.
+  if (policy.kind === 'gauge') return { pHat, kappa: 0 };
+  if (policy.kind === 'restarts') {
     return { pHat, kappa: counts.ns > 0 ? counts.nc / counts.ns : 0 };
   }
   if (w >= 1) return { pHat, kappa: 0 };

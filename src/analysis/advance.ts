@@ -136,15 +136,20 @@ function countCheck(
     : advanceCheck(before, check, counts, frame);
 }
 
-/** Requests of both arms: of the first error check, else of a histogram and none of them bad. */
+/**
+ * Requests of both arms: of the first error check that acts, else of any check that counts them and
+ * none of them bad.
+ */
 function trafficOf(poll: Poll, policy: AnalysisPolicy): Traffic {
-  for (const kind of ['ratio', 'histogram'] as const) {
-    for (const { name } of policy.checks.filter((check) => check.kind === kind)) {
-      const counts = poll.checks[name];
-      const first = counts === undefined || isGauges(counts) ? undefined : counts[0];
-      if (first === undefined) continue;
-      return { check: name, counts: kind === 'ratio' ? first : { ...first, xc: 0, xs: 0 } };
-    }
+  const acts = (check: CheckPolicy): boolean => check.kind === 'ratio' && check.dryRun !== true;
+  const others = (kind: CheckPolicy['kind']) =>
+    policy.checks.filter((check) => check.kind === kind && !acts(check));
+  const inOrder = [...policy.checks.filter(acts), ...others('histogram'), ...others('ratio')];
+  for (const check of inOrder) {
+    const counts = poll.checks[check.name];
+    const first = counts === undefined || isGauges(counts) ? undefined : counts[0];
+    if (first === undefined) continue;
+    return { check: check.name, counts: acts(check) ? first : { ...first, xc: 0, xs: 0 } };
   }
   return { check: undefined, counts: noCounts };
 }
@@ -160,12 +165,17 @@ function fade(recent: RecentCounts, counts: Counts, poll: Poll): RecentCounts {
   return { ...addCounts(faded, counts), span, excess: excessOf(counts), at: poll.at };
 }
 
+/** Looks beyond the line without which no gauge rejects. */
+const leastLooks = 3;
+
 /** Counts the polls in a row with enough money; the last needed one makes the rejection final. */
 function agree(state: EvidenceState, policy: AnalysisPolicy): EvidenceState {
   const total = totalWealth(state, policy);
   const { blamed } = total;
   const bad = blamed?.worst?.total.xc ?? 0;
-  const agreeing = total.wealth >= total.needed && bad >= policy.leastBad ? state.agreeing + 1 : 0;
+  // The least number of failed requests that a profile asks for is not one of looks at a gauge.
+  const leastBad = blamed?.check.kind === 'gauge' ? leastLooks : policy.leastBad;
+  const agreeing = total.wealth >= total.needed && bad >= leastBad ? state.agreeing + 1 : 0;
   const rejected = state.rejected ?? rejection({ ...state, agreeing }, blamed, policy);
   return { ...state, agreeing, rejected };
 }

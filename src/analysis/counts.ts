@@ -21,7 +21,10 @@ export const addCounts = (a: Counts, b: Counts): Counts => ({
   xs: a.xs + b.xs,
 });
 
-/** One value per pod, e.g. bytes of memory; the arms are compared pod by pod. */
+/**
+ * One value per pod, e.g. bytes of memory: over the last look's span, the best of each canary pod
+ * and the worst of each stable one, so that only what lasts is beyond stable's range.
+ */
 export interface PodGauges {
   readonly canary: readonly number[];
   readonly stable: readonly number[];

@@ -8,8 +8,9 @@ export const lnPromotion = (component: ComponentEvidence): number =>
   lnBetterTotal(component.better);
 
 /**
- * Canary requests until F reaches 1/β at the present odds of the split, if the canary is just as
- * good as stable: an upper bound, by the best single bet. Undefined when no bet grows.
+ * Canary requests, or looks at a gauge, until F reaches 1/β at the present odds of the split, if the
+ * canary is just as good as stable: an upper bound, by the best single bet. Undefined when no bet
+ * grows.
  */
 export function requestsUntilPromotion(
   component: ComponentEvidence,
@@ -21,14 +22,15 @@ export function requestsUntilPromotion(
   if (policy.better === undefined) return undefined;
   const { step } = component;
   const rate = likelyRate(component);
-  const kappa = step.nc > 0 && step.ns > 0 ? step.nc / step.ns : 1;
+  const kappa = policy.kind === 'gauge' ? 0 : step.nc > 0 && step.ns > 0 ? step.nc / step.ns : 1;
   const line = {
     rho: policy.better.rho,
     delta: stepMargin(policy.better.delta, next),
     pHat: anchorOf(component),
     kappa,
   };
-  const one = { nc: 1, xc: rate, ns: 1 / kappa, xs: rate / kappa };
+  const perRequest = kappa > 0 ? 1 / kappa : 0;
+  const one = { nc: 1, xc: rate, ns: perRequest, xs: rate * perRequest };
   let least: number | undefined;
   betterOdds.forEach((odds, i) => {
     const growth = lnBetter(one, line, odds) / dispersion;

@@ -2,7 +2,7 @@ import { describeSpan, millis, seconds } from '../lib/units.ts';
 import type { EvidenceState } from './evidence.ts';
 import type { JudgeContext } from './judge.ts';
 import { stableOutage } from './outage.ts';
-import { type AnalysisPolicy, componentsOf } from './policy.ts';
+import { type AnalysisPolicy, type CheckPolicy, componentsOf } from './policy.ts';
 import type { TotalWealth } from './total.ts';
 import type { InconclusiveReason } from './verdict.ts';
 import { percentWords } from './words.ts';
@@ -45,14 +45,24 @@ const settling: Guard = (state) =>
     ? { reason: 'settling', because: `the weight of ${state.weight} % is not in force yet` }
     : undefined;
 
-const partialData: Guard = (state, policy, context) => {
+/** Whether the last answer of a check, or the beginning, is longer ago than data may be old. */
+export function isSilent(
+  state: EvidenceState,
+  { name }: CheckPolicy,
+  policy: AnalysisPolicy,
+  context: JudgeContext,
+): boolean {
   const interval = context.interval ?? state.interval;
   const slack = Math.max(policy.staleAfterPolls * interval, seconds(10));
+  const at = state.checks[name]?.at ?? state.startedAt;
+  return at === null || (state.at ?? at) - at > slack;
+}
+
+const partialData: Guard = (state, policy, context) => {
   const silent = policy.checks.find((check) => {
-    const { name, better, dryRun } = check;
-    if (better === undefined || dryRun === true || componentsOf(check) === 0) return false;
-    const at = state.checks[name]?.at ?? state.startedAt;
-    return at === null || at === undefined || (state.at ?? at) - at > slack;
+    const { better, dryRun, onEmpty } = check;
+    if (better === undefined || dryRun === true || onEmpty === 'ignore') return false;
+    return componentsOf(check) > 0 && isSilent(state, check, policy, context);
   });
   return silent === undefined
     ? undefined

@@ -1,7 +1,7 @@
 import { describeSpan, type Instant, type Millis, millis, ratio } from '../lib/units.ts';
 import type { CheckEvidence, EvidenceState } from './evidence.ts';
 import { lnPromotion, requestsUntilPromotion } from './forecast.ts';
-import { guard, type Held } from './guard.ts';
+import { guard, type Held, isSilent } from './guard.ts';
 import type { AnalysisPolicy, CheckPolicy } from './policy.ts';
 import { type CheckWealth, type TotalWealth, totalWealth } from './total.ts';
 import type { Blame, CheckReport, Verdict } from './verdict.ts';
@@ -52,12 +52,17 @@ function missing(
   context: JudgeContext,
   checks: readonly CheckReport[],
 ): Held | undefined {
-  const needed = forecast(state, checks);
-  const open = checks.filter((check) => lacks(check));
-  if (context.warming === true && open.some(({ check }) => kindOf(policy, check) === 'histogram')) {
+  const awaited = checks.filter(({ check }) => !isDispensable(state, policy, context, check));
+  const needed = forecast(state, awaited);
+  const open = awaited.filter((check) => lacks(check));
+  const cold = open.find(({ check }) =>
+    ['histogram', 'gauge'].includes(kindOf(policy, check) ?? ''),
+  );
+  if (context.warming === true && cold !== undefined) {
+    const what = kindOf(policy, cold.check) === 'gauge' ? cold.check : 'latency';
     return {
       reason: 'warming-up',
-      because: 'latency is not judged while canary pods are fresh',
+      because: `${what} is not judged while canary pods are fresh`,
       ...needed,
     };
   }
@@ -85,6 +90,17 @@ function tooYoung(
   return { reason: 'min-step', because, secondsNeeded: Math.ceil(left / 1000) };
 }
 
+/** A check that has no answer, and whose owner wants promotion to do without it then. */
+function isDispensable(
+  state: EvidenceState,
+  policy: AnalysisPolicy,
+  context: JudgeContext,
+  name: string,
+): boolean {
+  const check = policy.checks.find((one) => one.name === name);
+  return check?.onEmpty === 'ignore' && isSilent(state, check, policy, context);
+}
+
 const lacks = ({ promotion, promotionNeeded, dryRun }: CheckReport): boolean =>
   !dryRun && promotion !== undefined && promotion < promotionNeeded;
 
@@ -96,14 +112,18 @@ function forecast(
   state: EvidenceState,
   checks: readonly CheckReport[],
 ): { requestsNeeded?: number; secondsNeeded?: number } {
-  const open = checks.filter(lacks);
+  const looks = checks.filter((check) => lacks(check) && check.secondsNeeded !== undefined);
+  const looking = Math.max(0, ...looks.map((check) => check.secondsNeeded ?? 0));
+  const open = checks.filter((check) => lacks(check) && !looks.includes(check));
   if (open.some((check) => check.requestsNeeded === undefined)) return {};
+  if (open.length === 0 && looks.length > 0) return { secondsNeeded: looking };
   const requestsNeeded = Math.max(0, ...open.map((check) => check.requestsNeeded ?? 0));
   const since = state.inForceSince;
   const served = Math.max(0, ...checks.map(({ canary }) => canary.total));
   if (since === null || state.at === null || served === 0) return { requestsNeeded };
   const perSecond = (served * 1000) / (state.at - since);
-  return { requestsNeeded, secondsNeeded: Math.ceil(requestsNeeded / perSecond) };
+  const secondsNeeded = Math.max(looking, Math.ceil(requestsNeeded / perSecond));
+  return { requestsNeeded, secondsNeeded };
 }
 
 function report(state: EvidenceState, policy: AnalysisPolicy, wealth: CheckWealth): CheckReport {
@@ -129,7 +149,7 @@ function promotionOf(
   policy: AnalysisPolicy,
   check: CheckPolicy,
   evidence: CheckEvidence | undefined,
-): { promotion?: number; requestsNeeded?: number } {
+): Pick<CheckReport, 'promotion' | 'requestsNeeded' | 'secondsNeeded'> {
   if (check.better === undefined || evidence === undefined || evidence.components.length === 0) {
     return {};
   }
@@ -138,9 +158,11 @@ function promotionOf(
   const requests = evidence.components.map((component) =>
     requestsUntilPromotion(component, check, state.next ?? 100, evidence.dispersion, policy.beta),
   );
-  return requests.some((one) => one === undefined)
-    ? { promotion }
-    : { promotion, requestsNeeded: Math.max(...requests.map((one) => one ?? 0)) };
+  if (requests.some((one) => one === undefined)) return { promotion };
+  const requestsNeeded = Math.max(...requests.map((one) => one ?? 0));
+  return check.gauge === undefined
+    ? { promotion, requestsNeeded }
+    : { promotion, secondsNeeded: Math.ceil((requestsNeeded * check.gauge.spacing) / 1000) };
 }
 
 function blameOf({ blamed, wealth, needed }: TotalWealth, state: EvidenceState): Blame | undefined {

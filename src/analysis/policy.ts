@@ -8,7 +8,8 @@ export interface Margin {
 
 /**
  * ratio: bad requests of all · histogram: requests slower than each bound · restarts: bad =
- * restarts, requests = pod-seconds · gauge: pods beyond a line drawn from stable's pods.
+ * restarts, requests = pod-seconds · gauge: looks at which the canary's pods lie beyond a line
+ * drawn from stable's pods.
  */
 export type CheckKind = 'ratio' | 'histogram' | 'restarts' | 'gauge';
 
@@ -30,16 +31,18 @@ export interface CheckPolicy {
   readonly gauge?: GaugePolicy;
   /** Computed and shown, never acts. */
   readonly dryRun?: boolean;
+  /** While it has no answer: promotion waits for it (unless told), or does without it. */
+  readonly onEmpty?: 'hold' | 'ignore';
 }
 
-/** A pod is bad when its value lies beyond stable's median by both tolerances together. */
+/** A look is bad when half of the canary's pods lie beyond the worst of stable's by both. */
 export interface GaugePolicy {
   readonly worseWhen: 'higher' | 'lower';
-  /** Relative to stable's median, e.g. 0.25. */
-  readonly tolerance: number;
-  /** In the gauge's own unit. */
+  /** Factor on the worst stable pod, at least 1. */
+  readonly ratio: number;
+  /** Added to it, in the gauge's own unit. */
   readonly slack: number;
-  /** Values of one pod closer together than this say the same thing twice. */
+  /** Time between looks: values of one pod closer together say the same thing twice. */
   readonly spacing: Millis;
 }
 
@@ -116,6 +119,19 @@ export const restartsCheck: CheckPolicy = {
   kind: 'restarts',
   share: 1 / 8,
   worse: { rho: 1.25, delta: 1 / 3600 },
+};
+
+/**
+ * Looks at a gauge, one canary against few pods. The rate of bad looks is compared with `delta` and
+ * with what stable's pods do among themselves; see `gauge.ts`.
+ */
+export const gaugeCheck: CheckPolicy = {
+  name: 'gauge',
+  kind: 'gauge',
+  share: 1 / 8,
+  worse: { rho: 1, delta: 0.25 },
+  better: { rho: 1, delta: 0.5 },
+  gauge: { worseWhen: 'higher', ratio: 1.25, slack: 0, spacing: seconds(30) },
 };
 
 export const defaultPolicy: AnalysisPolicy = {

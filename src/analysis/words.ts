@@ -1,6 +1,6 @@
 import type { Rejection } from './evidence.ts';
-import type { AnalysisPolicy } from './policy.ts';
-import type { TotalWealth } from './total.ts';
+import type { AnalysisPolicy, GaugePolicy } from './policy.ts';
+import type { CheckWealth, TotalWealth } from './total.ts';
 
 /** A rate for people: `0.31 %`, `12 %`. */
 export function percentWords(rate: number): string {
@@ -16,6 +16,9 @@ export function failureWords(
   policy: AnalysisPolicy,
 ): string {
   const found = checks.find((one) => one.check.name === check);
+  if (found?.check.gauge !== undefined) {
+    return `${lookWords(found, found.check.gauge)}; ${evidenceWords(wealth, needed)}`;
+  }
   const { worst } = found ?? {};
   const counts = worst === undefined || worst.step.nc > 0 ? worst?.step : worst.total;
   const { nc, xc, ns, xs } = counts ?? { nc: 0, xc: 0, ns: 0, xs: 0 };
@@ -29,5 +32,19 @@ export function failureWords(
   const rule = found?.check.worse;
   const line =
     rule === undefined ? '' : `, worse than ${rule.rho} × stable + ${percentWords(rule.delta)}`;
-  return `${what}: ${arms}${line}; evidence ${Math.floor(wealth)} of ${Math.round(needed)}`;
+  return `${what}: ${arms}${line}; ${evidenceWords(wealth, needed)}`;
+}
+
+const evidenceWords = (wealth: number, needed: number): string =>
+  `evidence ${Math.floor(wealth)} of ${Math.round(needed)}`;
+
+/** What the looks at a gauge have shown: `… were above 1.25 × stable's largest in 9 of 12 looks`. */
+function lookWords({ check, worst }: CheckWealth, gauge: GaugePolicy): string {
+  const { nc, xc } = worst?.total ?? { nc: 0, xc: 0 };
+  const [side, which] = gauge.worseWhen === 'higher' ? ['above', 'largest'] : ['below', 'smallest'];
+  const slack =
+    gauge.slack === 0 ? '' : `${gauge.worseWhen === 'higher' ? ' +' : ' −'} ${gauge.slack}`;
+  const factor = gauge.worseWhen === 'higher' ? `${gauge.ratio} ×` : `1/${gauge.ratio} of`;
+  const line = `${side} ${factor} stable's ${which}${slack}`;
+  return `${check.name}: the canary's pods were ${line} in ${xc} of ${nc} looks`;
 }

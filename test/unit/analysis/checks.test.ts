@@ -1,7 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { advance } from '../../../src/analysis/advance.ts';
 import type { Poll } from '../../../src/analysis/counts.ts';
-import { beginEvidence } from '../../../src/analysis/evidence.ts';
 import { judge } from '../../../src/analysis/judge.ts';
 import {
   type AnalysisPolicy,
@@ -14,7 +12,6 @@ import {
 } from '../../../src/analysis/policy.ts';
 import { binomial } from '../../../src/analysis/variates.ts';
 import { seededRandom } from '../../../src/lib/random.ts';
-import { minutes, seconds } from '../../../src/lib/units.ts';
 import { counts, errorsPoll, run, weight } from './polls.ts';
 
 /** Share of requests slower than 0.1, 0.25 and 0.5 s: stable's, and of a release 1.5 × slower. */
@@ -130,47 +127,62 @@ describe('restarts', () => {
   });
 });
 
-describe('gauge', () => {
-  const leak: AnalysisPolicy = {
+describe('a dry-run check', () => {
+  const shown = { ...errorsCheck, name: 'shown', dryRun: true };
+  const policy = { ...defaultPolicy, checks: [shown, errorsCheck] };
+  const polls = (own: Poll['checks']) =>
+    Array.from({ length: 120 }, (_, k) => errorsPoll(k, counts(10, 0, 990, 0), { checks: own }));
+
+  it('that sees every canary request fail neither rejects nor holds', () => {
+    const acting = [counts(10, 0, 990, 0)];
+    const state = run(polls({ shown: [counts(10, 10, 990, 0)], errors: acting }), policy);
+    expect(state.rejected).toBeNull();
+    expect(state.limit.agreeing).toBe(0);
+    const verdict = judge(state, policy, { now: state.at ?? (0 as never) });
+    expect(verdict.kind).toBe('pass');
+    expect(verdict.checks[0]).toMatchObject({ dryRun: true, adds: 0 });
+    expect(verdict.checks[0]?.evidence).toBeGreaterThan(100);
+  });
+
+  it('that sees stable fail makes no outage, and its requests are no failures', () => {
+    const state = run(polls({ shown: [counts(10, 10, 990, 990)] }), {
+      ...policy,
+      checks: [shown],
+    });
+    expect(state.recent.nc).toBeGreaterThan(0);
+    expect(state.recent.xs).toBe(0);
+  });
+});
+
+describe('a check without an answer', () => {
+  const policyWith = (onEmpty: 'hold' | 'ignore') => ({
     ...defaultPolicy,
-    checks: [
-      errorsCheck,
-      {
-        name: 'memory',
-        kind: 'gauge',
-        share: 1 / 8,
-        worse: { rho: 1.25, delta: 0.25 },
-        gauge: { worseWhen: 'higher', tolerance: 0.25, slack: 0, spacing: seconds(30) },
-      },
-    ],
-  };
-  const polls = (growth: number) =>
-    Array.from({ length: 900 }, (_, k) =>
-      errorsPoll(k, counts(10, 0, 90, 0), {
-        weight: weight(10),
-        checks: {
-          errors: [counts(10, 0, 90, 0)],
-          memory: { canary: [100 + growth * k, 100 + growth * k], stable: [100, 110, 95] },
-        },
+    checks: [errorsCheck, { ...errorsCheck, name: 'other', onEmpty }],
+  });
+  const polls = (other: Poll['checks'], length = 60) =>
+    Array.from({ length }, (_, k) =>
+      errorsPoll(k, counts(10, 0, 990, 0), {
+        checks: { errors: [counts(10, 0, 990, 0)], ...other },
       }),
     );
+  const judged = (onEmpty: 'hold' | 'ignore', all: readonly Poll[]) => {
+    const policy = policyWith(onEmpty);
+    const state = run(all, policy);
+    return judge(state, policy, { now: state.at ?? (0 as never) });
+  };
 
-  it('a leak is found within minutes of passing the line, and counted every 30 s only', () => {
-    const state = run(polls(1), leak);
-    expect(state.rejected).toMatchObject({ check: 'memory' });
-    expect((state.rejected?.at ?? 0) - (state.startedAt ?? 0)).toBeLessThan(minutes(6));
-    expect(run(polls(0), leak).checks.memory?.polls).toBe(30);
-  });
-
-  it('steady memory is no evidence', () => {
-    expect(run(polls(0), leak).rejected).toBeNull();
-  });
-
-  it('needs its own kind of answer', () => {
-    const state = beginEvidence(leak);
-    const wrong = errorsPoll(0, counts(1, 0, 9, 0), {
-      checks: { errors: { canary: [1], stable: [1] } },
+  it('holds, or is done without, as its owner wants', () => {
+    expect(judged('hold', polls({}))).toMatchObject({
+      reason: 'partial-data',
+      because: 'check other has no fresh answer',
     });
-    expect(() => advance(state, wrong, leak)).toThrow('no gauge');
+    expect(judged('ignore', polls({})).kind).toBe('pass');
+  });
+
+  it('that is done without counts as soon as it answers', () => {
+    const few = polls({ other: [counts(1, 0, 9, 0)] }, 15);
+    expect(judged('ignore', few)).toMatchObject({ reason: 'not-enough-evidence' });
+    const bad = polls({ other: [counts(10, 10, 990, 0)] });
+    expect(judged('ignore', bad)).toMatchObject({ kind: 'fail', check: 'other' });
   });
 });

@@ -1,12 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { objectiveBound, usableBounds } from '../../../src/analysis/bounds.ts';
 import { dispersionOf } from '../../../src/analysis/dispersion.ts';
-import { pastLine } from '../../../src/analysis/gauge.ts';
 import { excessInterval } from '../../../src/analysis/interval.ts';
 import { growSplit, openSplit } from '../../../src/analysis/split.ts';
 import { binomial, geometric, poisson } from '../../../src/analysis/variates.ts';
 import { seededRandom } from '../../../src/lib/random.ts';
-import { minutes, percent } from '../../../src/lib/units.ts';
+import { percent } from '../../../src/lib/units.ts';
 import { counts } from './polls.ts';
 
 describe('dispersion', () => {
@@ -150,20 +149,5 @@ describe('bounds', () => {
   it('an objective is judged at the next bound', () => {
     expect(objectiveBound([1, 0.25, 0.5, Number.POSITIVE_INFINITY], 0.3)).toBe(0.5);
     expect(objectiveBound([0.25, Number.POSITIVE_INFINITY], 0.3)).toBeUndefined();
-  });
-});
-
-describe('gauges', () => {
-  const policy = { worseWhen: 'higher', tolerance: 0.25, slack: 10, spacing: minutes(1) } as const;
-
-  it('a pod is bad beyond the median of stable by both tolerances', () => {
-    const gauges = { canary: [134, 136, 500], stable: [100, 90, 1000] };
-    expect(pastLine(gauges, policy)).toEqual(counts(3, 2, 3, 1));
-    const lower = { canary: [66, 64], stable: [100] };
-    expect(pastLine(lower, { ...policy, worseWhen: 'lower' })).toEqual(counts(2, 1, 1, 0));
-  });
-
-  it('say nothing without stable', () => {
-    expect(pastLine({ canary: [1], stable: [] }, policy)).toBeUndefined();
   });
 });
