@@ -159,7 +159,7 @@ async function story(
   const served = () => versionsOf(cluster).join();
   say(bold('A shop with three services; 100 requests a second to one of them, web:v1.'));
   say(`Live page: ${pageUrl}\n`);
-  await until(() => load.counts.answered > rate * 3);
+  await until(() => load.counts.answered > rate);
   say(bold('$ kubectl -n shop annotate deployment/web haldane.dev/enabled=true'));
   const annotations = { 'haldane.dev/enabled': 'true', 'haldane.dev/steps': steps.join() };
   patch(cluster, { metadata: { annotations } });
