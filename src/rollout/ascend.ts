@@ -145,7 +145,7 @@ const climb: readonly Condition[] = [
 
 export const ascend: readonly Condition[] = [
   ...prepare,
-  ...scaledFor((s, d) => weightOf(s, d)),
+  ...canaryServes((s, d) => replicasFor(s, weightOf(s, d))),
   ...climb,
 ];
 
@@ -224,18 +224,6 @@ function heldReplicas(s: Snapshot): number {
   const most = replicasFor(s, s.spec?.steps[(step?.index ?? -1) + 1] ?? percent(100));
   return Math.min(Math.max(running, least), most);
 }
-
-function scaledFor(weight: (s: Snapshot, d: Decision) => Percent): readonly Condition[] {
-  // The conditions of canaryServes take the snapshot alone; the weight of the goal is at hand here.
-  return canaryServes(() => 0).map((condition, position) => ({
-    name: condition.name,
-    met: (s, d) => served(s, replicasFor(s, weight(s, d)), position).met(s, d),
-    toward: (s, d) => served(s, replicasFor(s, weight(s, d)), position).toward(s, d),
-  }));
-}
-
-const served = (_s: Snapshot, replicas: number, position: number): Condition =>
-  canaryServes(() => replicas)[position] as Condition;
 
 /** The state in which the raise to step `index` is recorded, before the route is touched. */
 export function raised(s: Snapshot, index: number, to: Percent, d: Decision): RolloutState {

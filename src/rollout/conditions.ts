@@ -1,5 +1,6 @@
 import { millis, type Percent } from '../lib/units.ts';
 import type { Action } from './action.ts';
+import type { Decision } from './decision.ts';
 import type { Condition, Waiting } from './mechanism.ts';
 import { marks, pinKey, type Snapshot, since, stateOf, wantedRevision } from './snapshot.ts';
 import type { ReplicaSetView } from './views.ts';
@@ -51,22 +52,22 @@ export const routeDrained = (s: Snapshot): boolean =>
   s.route === undefined || since(s.routeAcceptedSince, s.limits.drain, s.now);
 
 /** Canary pods in the wanted number, available, and behind the generated Service. */
-export function canaryServes(replicas: (s: Snapshot) => number): readonly Condition[] {
+export function canaryServes(replicas: (s: Snapshot, d: Decision) => number): readonly Condition[] {
   return [
     {
       name: 'canary is scaled',
-      met: (s) => s.canary?.replicas === replicas(s),
-      toward: (s): Action => ({ kind: 'scale-canary', replicas: replicas(s) }),
+      met: (s, d) => s.canary?.replicas === replicas(s, d),
+      toward: (s, d): Action => ({ kind: 'scale-canary', replicas: replicas(s, d) }),
     },
     {
       name: 'canary pods are available',
-      met: (s) => (s.canary?.available ?? 0) >= replicas(s),
-      toward: (s) =>
-        watched(`${s.canary?.available ?? 0} of ${replicas(s)} canary pods are available`),
+      met: (s, d) => (s.canary?.available ?? 0) >= replicas(s, d),
+      toward: (s, d) =>
+        watched(`${s.canary?.available ?? 0} of ${replicas(s, d)} canary pods are available`),
     },
     {
       name: 'canary Service has endpoints',
-      met: (s) => s.endpoints.canary.size >= replicas(s),
+      met: (s, d) => s.endpoints.canary.size >= replicas(s, d),
       toward: () => watched('the endpoints of the canary Service'),
     },
   ];
