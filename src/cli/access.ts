@@ -3,6 +3,7 @@ import { createClient, type KubernetesClient } from '../kubernetes/client.ts';
 import { createCredentials } from '../kubernetes/credentials.ts';
 import { createHttpTransport } from '../kubernetes/http-transport.ts';
 import { loadKubeConfig } from '../kubernetes/kubeconfig.ts';
+import type { KubernetesTransport } from '../kubernetes/transport.ts';
 import { systemClock } from '../lib/clock.ts';
 import { describeError } from '../lib/errors.ts';
 import { version } from '../lib/version.ts';
@@ -18,6 +19,8 @@ export interface AccessFlags {
 /** What a command may use of the cluster. */
 export interface Access {
   readonly client: KubernetesClient;
+  /** For what is no object. */
+  readonly transport: KubernetesTransport;
   readonly namespace: string;
   /** Who asks, as requests name them; the audit log knows the true identity. */
   readonly user: string;
@@ -39,6 +42,7 @@ export async function withAccess<Result>(
   try {
     return await use({
       client: createClient(transport),
+      transport,
       namespace: flags.namespace ?? contextNamespace ?? 'default',
       user: plainName(process.env['USER'] ?? userInfo().username),
     });

@@ -48,6 +48,8 @@ function addViews({ program, terminal, done }: Table): void {
     );
   onCluster(program.command('explain <name>'))
     .description('why it stands so, what would change it, and what happened')
+    .option('--polls <number>', 'polls shown, at most 200', wholeTo(200), 10)
+    .option('--lease <namespace/name>', 'by which the controllers elect', 'haldane/haldane')
     .addOption(jsonOption())
     .action(async (name: string, flags: ExplainFlags) =>
       done((await import('./explain.ts')).explainCommand(name, flags, terminal)),
@@ -152,6 +154,15 @@ function seconds(text: string): number {
   if (!(value > 0 && value <= 3600)) throw new InvalidArgumentError('a number from 0 to 3600.');
   return value;
 }
+
+/** Reads a whole number from 0 to `most`. */
+const wholeTo =
+  (most: number) =>
+  (text: string): number => {
+    const value = Number(text);
+    if (text !== '' && Number.isInteger(value) && value >= 0 && value <= most) return value;
+    throw new InvalidArgumentError(`a whole number from 0 to ${most}.`);
+  };
 
 /** The table of all commands; `done` receives the exit code of the one that runs. */
 function programFor(name: string, terminal: Terminal, done: Table['done']): Command {

@@ -1,5 +1,5 @@
 import { OperatingError } from '../lib/errors.ts';
-import type { Resource } from './resources.ts';
+import { type Resource, resources } from './resources.ts';
 
 /** One object. `namespace` is compulsory for namespaced resources. */
 export interface ObjectRef {
@@ -43,6 +43,15 @@ export function objectPath(ref: ObjectRef, subresource?: Subresource): string {
   if (!isDnsName(name)) throw refused(`not a name: ${quoted(name)}`);
   const tail = subresource === undefined ? '' : `/${subresource}`;
   return `${collectionPath(resource, namespace)}/${name}${tail}`;
+}
+
+/**
+ * What the first declared port of a pod serves under `path`, through the API server's proxy.
+ * `path` is made of names joined by `/`; throws KUBERNETES_INVALID for anything else.
+ */
+export function podProxyPath(namespace: string, pod: string, path: string): string {
+  if (!path.split('/').every(isDnsName)) throw refused(`not a path of names: ${quoted(path)}`);
+  return `${objectPath({ resource: resources.pods, namespace, name: pod })}/proxy/${path}`;
 }
 
 const groupRoot = (resource: Resource) => `/apis/${resource.group}/${resource.version}`;

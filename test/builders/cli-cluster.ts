@@ -14,6 +14,7 @@ import { loadKubeConfig } from '../../src/kubernetes/kubeconfig.ts';
 import type { RawObject } from '../../src/kubernetes/raw-object.ts';
 import { resources } from '../../src/kubernetes/resources.ts';
 import { templateHash } from '../../src/kubernetes/template.ts';
+import type { KubernetesTransport } from '../../src/kubernetes/transport.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { seededRandom } from '../../src/lib/random.ts';
 import { instant, millis, percent } from '../../src/lib/units.ts';
@@ -37,6 +38,7 @@ export interface Printed {
 /** The embedded API server on a real socket, and the command line talking to it. */
 export interface CliCluster {
   readonly client: KubernetesClient;
+  readonly transport: KubernetesTransport;
   readonly kubeconfig: string;
   run(...args: readonly string[]): Promise<Ran>;
   close(): Promise<void>;
@@ -58,6 +60,7 @@ export async function startCliCluster(): Promise<CliCluster> {
   });
   return {
     client: createClient(transport),
+    transport,
     kubeconfig,
     run: (...args) => runCli([...args, '--kubeconfig', kubeconfig]),
     close: async () => {

@@ -5,6 +5,7 @@ import {
   isDnsLabel,
   isDnsName,
   objectPath,
+  podProxyPath,
 } from '../../../src/kubernetes/api-path.ts';
 import { apiVersionOf, resources } from '../../../src/kubernetes/resources.ts';
 
@@ -82,4 +83,14 @@ test('whatever a name or namespace holds, the path keeps its shape or is refused
 
 test('an object of a namespaced resource needs its namespace', () => {
   expect(() => objectPath({ resource: services, name: 'web' })).toThrow(refusal);
+});
+
+test('a pod is reached under its own path and nowhere else', () => {
+  expect(podProxyPath('haldane', 'haldane-1', 'rollouts/shop/web/polls')).toBe(
+    '/api/v1/namespaces/haldane/pods/haldane-1/proxy/rollouts/shop/web/polls',
+  );
+  for (const path of ['', '/metrics', 'a//b', '../../secrets', 'a?b=c', 'a/%2e%2e']) {
+    expect(() => podProxyPath('haldane', 'haldane-1', path)).toThrow(refusal);
+  }
+  expect(() => podProxyPath('haldane', 'web/log', 'polls')).toThrow(refusal);
 });
