@@ -141,6 +141,7 @@ function advanceComponent(
       : better(component, counts, policy, frame, split, dispersion),
     step,
     total: addCounts(component.total, counts),
+    usual: component.prior === null ? component.usual + usualBad(component, counts) : 0,
   };
 }
 
@@ -203,7 +204,17 @@ export const smoothedOdds = ({ nc, ns }: Counts, w: number): number =>
   (nc + 200 * w) / (ns + 200 * (1 - w));
 
 /** Stable's bad rate from before the poll; 0 until enough is known. Any value is valid. */
-export function anchorOf({ prior, total }: ComponentEvidence): number {
+export function anchorOf({ prior, total, usual }: ComponentEvidence): number {
   if (prior !== null) return prior;
-  return total.ns >= 50 ? total.xs / total.ns : 0;
+  return total.ns >= 50 ? usual / total.ns : 0;
+}
+
+/**
+ * Bad stable requests of a poll, no more than 1.5 × the usual rate + 2 points would bring: an
+ * outage hardly moves the anchor, which would make the tests slow long after its end, and a rate
+ * that is high for good is learned within minutes.
+ */
+function usualBad({ total, usual }: ComponentEvidence, { ns, xs }: Counts): number {
+  const rate = total.ns > 0 ? usual / total.ns : 0;
+  return Math.min(xs, ns * (1.5 * rate + 0.02));
 }

@@ -9,7 +9,13 @@ import {
   noCounts,
   type Poll,
 } from './counts.ts';
-import type { CheckEvidence, EvidenceState, RecentCounts, Rejection } from './evidence.ts';
+import type {
+  CheckEvidence,
+  ComponentEvidence,
+  EvidenceState,
+  RecentCounts,
+  Rejection,
+} from './evidence.ts';
 import { excessOf, stableOutage, worseThanOutage } from './outage.ts';
 import type { AnalysisPolicy, CheckPolicy } from './policy.ts';
 import { growSplit, openSplit } from './split.ts';
@@ -96,7 +102,7 @@ function restarted(
       ...component,
       better: component.better.map(() => 0),
       step: noCounts,
-      prior: anchor(prior?.badRates?.[i]) ?? component.prior,
+      ...anchored(component, anchor(prior?.badRates?.[i])),
     })),
     ...(dispersion === undefined
       ? {}
@@ -106,6 +112,13 @@ function restarted(
         }),
   };
 }
+
+/** A rate that is known takes the place of one that was learned. */
+const anchored = (
+  { prior, usual }: ComponentEvidence,
+  known: number | undefined,
+): Pick<ComponentEvidence, 'prior' | 'usual'> =>
+  known === undefined ? { prior, usual } : { prior: known, usual: 0 };
 
 function frameOf(state: EvidenceState, poll: Poll, policy: AnalysisPolicy): PollFrame {
   const start = state.startedAt ?? poll.since;

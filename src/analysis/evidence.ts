@@ -17,6 +17,8 @@ export interface ComponentEvidence {
   readonly total: Counts;
   /** Stable's bad rate before the step, when known. */
   readonly prior: number | null;
+  /** Bad stable requests since the rollout began, without surges; 0 where `prior` is known. */
+  readonly usual: number;
 }
 
 export interface CheckEvidence {
@@ -123,6 +125,7 @@ function openCheck(check: CheckPolicy): CheckEvidence {
     step: noCounts,
     total: noCounts,
     prior: null,
+    usual: 0,
   };
   return {
     components: Array.from({ length: componentsOf(check) }, () => component),

@@ -134,7 +134,7 @@ function writeComponent(
   first: ComponentEvidence | undefined,
   single: boolean,
 ): void {
-  const { worse, better, step, total, prior } = component;
+  const { worse, better, step, total, prior, usual } = component;
   writeLogs(to, worse, single);
   for (const log of better) to.single(log);
   const common = commonOf(component);
@@ -143,8 +143,9 @@ function writeComponent(
   if (!alike) for (const value of common) to.count(value);
   for (const value of [step.xc, step.xs, total.xc, total.xs]) to.count(value);
   to.count(prior === null ? 0 : 1);
-  if (prior !== null && single) to.single(prior);
-  else if (prior !== null) to.double(prior);
+  if (prior === null) to.double(usual);
+  else if (single) to.single(prior);
+  else to.double(prior);
 }
 
 function readComponent(
@@ -163,8 +164,13 @@ function readComponent(
     better,
     step: { nc, xc, ns, xs },
     total: { nc: allNc, xc: allXc, ns: allNs, xs: allXs },
-    prior: from.count() === 0 ? null : single ? from.single() : from.double(),
+    ...readAnchor(from, single),
   };
+}
+
+function readAnchor(from: ByteReader, single: boolean): Pick<ComponentEvidence, 'prior' | 'usual'> {
+  if (from.count() === 0) return { prior: null, usual: from.double() };
+  return { prior: single ? from.single() : from.double(), usual: 0 };
 }
 
 const commonOf = ({ worse, step, total }: ComponentEvidence): readonly number[] => [
