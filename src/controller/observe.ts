@@ -143,8 +143,19 @@ function readState(
 ): RolloutState | 'unreadable' | undefined {
   if (canary === undefined) return undefined;
   const text = canary.annotations[stateAnnotation];
-  return text === undefined ? 'unreadable' : (decodeState(text, deployment.uid) ?? 'unreadable');
+  if (text === undefined) return 'unreadable';
+  const known = decodedStates.get(canary);
+  if (known?.deploymentUid === deployment.uid) return known.state;
+  const state = decodeState(text, deployment.uid) ?? 'unreadable';
+  decodedStates.set(canary, { deploymentUid: deployment.uid, state });
+  return state;
 }
+
+/** A view never changes, and is looked at many times before the next one takes its place. */
+const decodedStates = new WeakMap<
+  ReplicaSetView,
+  { readonly deploymentUid: string; readonly state: RolloutState | 'unreadable' }
+>();
 
 interface Discovered {
   readonly service: ServiceView | undefined;

@@ -16,6 +16,17 @@ export interface Asked {
 
 /** What the annotations of one Deployment say, with the profile's values where they are silent. */
 export function readAsked(deployment: DeploymentView, settings: Settings): Asked {
+  const known = read.get(deployment);
+  if (known?.settings === settings) return known.asked;
+  const asked = readAnnotations(deployment, settings);
+  read.set(deployment, { settings, asked });
+  return asked;
+}
+
+/** A view never changes, and is looked at many times before the next one takes its place. */
+const read = new WeakMap<DeploymentView, { readonly settings: Settings; readonly asked: Asked }>();
+
+function readAnnotations(deployment: DeploymentView, settings: Settings): Asked {
   const parsed = parseAnnotations(deployment.annotations, settings.annotations);
   const { request, requestProblem } = readRequest(deployment);
   if (!parsed.ok) {

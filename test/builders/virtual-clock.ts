@@ -1,5 +1,6 @@
 import type { Clock } from '../../src/lib/clock.ts';
 import { type Instant, instant, type Millis, millis } from '../../src/lib/units.ts';
+import { TimerHeap } from './timer-heap.ts';
 
 export interface VirtualClock extends Clock {
   /** Runs everything due within `span`, in order; promises settle between two timers. */
@@ -19,49 +20,32 @@ export interface VirtualClock extends Clock {
   readonly pendingTimers: number;
 }
 
-interface Timer {
-  readonly due: number;
-  readonly order: number;
-  readonly callback: () => void;
-}
-
 /** A clock that moves only when told. Starts at 2026-01-01T00:00:00Z. */
 export function virtualClock(start: Instant = instant(1_767_225_600_000)): VirtualClock {
   let now = 0;
   let wallOffset: number = start;
-  let order = 0;
-  const timers = new Set<Timer>();
-  const earliest = (): Timer | undefined => {
-    let first: Timer | undefined;
-    for (const timer of timers) {
-      const sooner =
-        first === undefined ||
-        timer.due < first.due ||
-        (timer.due === first.due && timer.order < first.order);
-      if (sooner) first = timer;
-    }
-    return first;
-  };
-  const fire = async (timer: Timer) => {
-    timers.delete(timer);
-    now = Math.max(now, timer.due);
-    timer.callback();
+  const timers = new TimerHeap();
+  /** Fires the next timer that is due by `end`, if there is one. */
+  const fireNext = async (end: number): Promise<boolean> => {
+    const next = timers.peek();
+    if (next === undefined || next.due > end) return false;
+    timers.take();
+    now = Math.max(now, next.due);
+    next.callback();
     await settle();
+    return true;
   };
   return {
     now: () => instant(Math.floor(now + wallOffset)),
     monotonic: () => millis(now),
     after: (span, callback) => {
-      const timer = { due: now + Math.max(0, span), order: order++, callback };
-      timers.add(timer);
-      return () => timers.delete(timer);
+      const timer = timers.add(now + Math.max(0, span), callback);
+      return () => timers.cancel(timer);
     },
     advance: async (span) => {
       const end = now + span;
       await settle();
-      for (let next = earliest(); next !== undefined && next.due <= end; next = earliest()) {
-        await fire(next);
-      }
+      while (await fireNext(end));
       now = Math.max(now, end);
       await settle();
     },
@@ -69,9 +53,7 @@ export function virtualClock(start: Instant = instant(1_767_225_600_000)): Virtu
       const end = now + span;
       await settle();
       while (!done()) {
-        const next = earliest();
-        if (next === undefined || next.due > end) throw new Error(`not within ${span} ms`);
-        await fire(next);
+        if (!(await fireNext(end))) throw new Error(`not within ${span} ms`);
       }
     },
     stall: (span) => {
@@ -87,11 +69,7 @@ export function virtualClock(start: Instant = instant(1_767_225_600_000)): Virtu
 }
 
 /**
- * Lets chains of promises run to their end: one turn of the event loop runs all that is queued
- * before it.
+ * Lets chains of promises run to their end. All that promises alone can bring about happens before
+ * the next turn of the event loop: nothing in virtual time waits for the outside.
  */
-export async function settle(): Promise<void> {
-  for (let turn = 0; turn < 3; turn += 1) {
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-}
+export const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));

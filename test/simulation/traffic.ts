@@ -1,9 +1,11 @@
+import { binomial } from '../../src/analysis/variates.ts';
 import type { EmbeddedCluster } from '../../src/embedded/cluster.ts';
 import type { KubernetesObject } from '../../src/embedded/resource.ts';
 import type { Clock } from '../../src/lib/clock.ts';
 import type { Random } from '../../src/lib/random.ts';
 import { type Instant, instant, type Millis, millis } from '../../src/lib/units.ts';
 import type {
+  Arm,
   EvidenceRequest,
   MetricSource,
   Reading,
@@ -18,8 +20,10 @@ export interface TrafficOptions {
   readonly rps: number;
   /** From a route's change to the moment the data plane follows it. */
   readonly propagation: Millis;
-  /** Share of bad answers by version, read at each request. */
+  /** Share of bad answers by version, read whenever requests are counted. */
   readonly errorRate: (version: string) => number;
+  /** Share of answers that take longer than half a second; 1 % if absent. */
+  readonly slowRate?: (version: string) => number;
 }
 
 /** Clients, a weighted data plane, and what a Prometheus would have scraped from it each second. */
@@ -33,97 +37,183 @@ export interface Traffic {
   start(): () => void;
 }
 
-interface Sample {
-  readonly time: number;
+/** Counters of one backend. */
+interface Counted {
   readonly total: number;
   readonly bad: number;
+  readonly slow: number;
+}
+interface Sample extends Counted {
+  readonly time: number;
 }
 interface Backend {
   readonly name: string;
   readonly weight: number;
 }
+/** One backend with those who answer for it; without any, its requests are lost. */
+interface Target {
+  readonly name: string;
+  readonly share: number;
+  readonly versions: readonly { readonly version: string; readonly pods: number }[];
+}
 
 const scrape = millis(1000);
-const slice = millis(100);
+const usuallySlow = 0.01;
+const nothing: Counted = { total: 0, bad: 0, slow: 0 };
 
+/**
+ * Requests are drawn for whole spans in which neither the data plane nor the endpoints change: a
+ * gap of a single millisecond loses what a client would have lost in it, on average.
+ */
 export function createTraffic(options: TrafficOptions): Traffic {
-  const { clock, cluster, namespace, random, rps } = options;
-  const counters = new Map<string, { total: number; bad: number }>();
+  const { clock, cluster, namespace } = options;
+  const books: Books = {
+    options,
+    counters: new Map(),
+    answered: new Map(),
+    lost: 0,
+    carry: 0,
+  };
   const samples = new Map<string, Sample[]>();
-  const answered = new Map<string, { total: number; bad: number }>();
+  const state = { outage: false, running: false, since: 0 };
   let served: readonly Backend[] = [];
-  const pending: { at: number; backends: readonly Backend[] }[] = [];
-  const traffic = { lost: 0, outage: false };
-
-  const follow = () => {
-    const now = clock.now();
+  let targets: readonly Target[] | undefined;
+  /** Counts the requests since the last change. */
+  const account = () => {
+    const now = clock.monotonic();
+    const span = now - state.since;
+    state.since = now;
+    if (!state.running || span <= 0) return;
+    targets ??= targetsOf(served, cluster, namespace);
+    serve(books, targets, span);
+  };
+  const change = (to?: readonly Backend[]) => {
+    account();
+    served = to ?? served;
+    targets = undefined;
+  };
+  cluster.server.store.onCommit(({ object: { kind } }) => {
+    if (!state.running) return;
+    if (kind === 'EndpointSlice' || kind === 'Pod') change();
+    if (kind !== 'HTTPRoute') return;
     const wanted = backendsOf(cluster, namespace);
-    const last = pending.at(-1)?.backends ?? served;
-    if (JSON.stringify(last) !== JSON.stringify(wanted)) {
-      pending.push({ at: now + options.propagation, backends: wanted });
-    }
-    while ((pending[0]?.at ?? Number.POSITIVE_INFINITY) <= now) {
-      served = pending.shift()?.backends ?? served;
-    }
-  };
-  const send = () => {
-    const backend = pick(served, random());
-    const pods = backend === undefined ? [] : podsBehind(cluster, namespace, backend.name);
-    const pod = pods[Math.floor(random() * pods.length)];
-    if (backend === undefined || pod === undefined) {
-      traffic.lost += 1;
-      return;
-    }
-    const version = versionOf(pod);
-    const bad = random() < options.errorRate(version) ? 1 : 0;
-    for (const [map, key] of [
-      [counters, backend.name],
-      [answered, version],
-    ] as const) {
-      const counted = map.get(key) ?? { total: 0, bad: 0 };
-      map.set(key, { total: counted.total + 1, bad: counted.bad + bad });
-    }
-  };
+    clock.after(options.propagation, () => change(wanted));
+  });
   const collect = () => {
-    for (const [name, { total, bad }] of counters) {
-      const rows = samples.get(name) ?? [];
-      samples.set(name, [...rows, { time: clock.now(), total, bad }]);
+    if (!state.running) return;
+    account();
+    for (const [name, counted] of books.counters) {
+      const row = { time: clock.now(), ...counted };
+      const rows = samples.get(name);
+      if (rows === undefined) samples.set(name, [row]);
+      else rows.push(row);
     }
+    clock.after(scrape, collect);
   };
   return {
-    answered,
+    get answered() {
+      account();
+      return books.answered;
+    },
     get lost() {
-      return traffic.lost;
+      account();
+      return Math.max(0, Math.ceil(books.lost - 1e-6));
     },
     get outage() {
-      return traffic.outage;
+      return state.outage;
     },
     set outage(value: boolean) {
-      traffic.outage = value;
+      state.outage = value;
     },
-    source: sourceOver(samples, () => traffic.outage),
+    source: sourceOver(samples, () => state.outage),
     start: () => {
-      let running = true;
-      served = backendsOf(cluster, namespace);
-      const each = (span: Millis, act: () => void) => {
-        const again = () => {
-          if (!running) return;
-          act();
-          clock.after(span, again);
-        };
-        clock.after(span, again);
-      };
-      each(slice, () => {
-        follow();
-        const count = Math.floor((rps * slice) / 1000 + random());
-        for (let i = 0; i < count; i += 1) send();
-      });
-      each(scrape, collect);
+      state.since = clock.monotonic();
+      state.running = true;
+      change(backendsOf(cluster, namespace));
+      clock.after(scrape, collect);
       return () => {
-        running = false;
+        account();
+        state.running = false;
       };
     },
   };
+}
+
+interface Books {
+  readonly options: TrafficOptions;
+  /** By backend. */
+  readonly counters: Map<string, Counted>;
+  /** By version. */
+  readonly answered: Map<string, Counted>;
+  /** Expected number, so that no gap is missed by chance. */
+  lost: number;
+  /** Part of a request left over from the span before. */
+  carry: number;
+}
+
+/** Requests of `span` ms. */
+function serve(books: Books, targets: readonly Target[], span: number): void {
+  const { random, rps } = books.options;
+  const mean = (rps * span) / 1000;
+  const count = Math.floor(mean + books.carry);
+  books.carry += mean - count;
+  let left = count;
+  let rest = 1;
+  for (const { name, share, versions } of targets) {
+    const requests = binomial(left, Math.min(1, share / rest), random);
+    left -= requests;
+    rest -= share;
+    const pods = versions.reduce((sum, one) => sum + one.pods, 0);
+    if (pods === 0) books.lost += mean * share;
+    else answer(books, name, versions, requests, pods);
+  }
+  if (targets.length === 0) books.lost += mean;
+}
+
+function answer(
+  books: Books,
+  backend: string,
+  versions: Target['versions'],
+  requests: number,
+  pods: number,
+): void {
+  const { random, errorRate, slowRate } = books.options;
+  let left = requests;
+  let rest = pods;
+  for (const one of versions) {
+    const total = binomial(left, one.pods / rest, random);
+    left -= total;
+    rest -= one.pods;
+    if (total === 0) continue;
+    const bad = binomial(total, errorRate(one.version), random);
+    const slow = binomial(total, slowRate?.(one.version) ?? usuallySlow, random);
+    for (const [map, key] of [
+      [books.counters, backend],
+      [books.answered, one.version],
+    ] as const) {
+      const { total: t, bad: b, slow: s } = map.get(key) ?? nothing;
+      map.set(key, { total: t + total, bad: b + bad, slow: s + slow });
+    }
+  }
+}
+
+function targetsOf(
+  served: readonly Backend[],
+  cluster: EmbeddedCluster,
+  namespace: string,
+): readonly Target[] {
+  const sum = served.reduce((total, { weight }) => total + weight, 0);
+  return served
+    .filter(({ weight }) => weight > 0)
+    .map(({ name, weight }) => {
+      const versions = new Map<string, number>();
+      for (const pod of podsBehind(cluster, namespace, name)) {
+        const version = versionOf(pod);
+        versions.set(version, (versions.get(version) ?? 0) + 1);
+      }
+      const counted = [...versions].map(([version, pods]) => ({ version, pods }));
+      return { name, share: weight / sum, versions: counted };
+    });
 }
 
 function sourceOver(
@@ -132,20 +222,14 @@ function sourceOver(
 ): MetricSource {
   const read = (requests: readonly EvidenceRequest[], at: Instant) => {
     const readings = new Map<string, Reading>();
-    for (const { id, names, window } of requests) {
+    for (const { id, names, window, check } of requests) {
       const from = instant(at - window);
-      const series = (['stable', 'canary'] as const).flatMap((arm): Series[] => {
-        const rows = (samples.get(names[arm].service) ?? []).filter(
-          ({ time }) => time > from && time <= at,
-        );
+      const series = (['stable', 'canary'] as const).flatMap((arm): readonly Series[] => {
+        const rows = within(samples.get(names[arm].service) ?? [], from, at);
         if (rows.length === 0) return [];
-        const times = rows.map(({ time }) => time);
-        const one = { arm, bound: undefined, pod: '', times };
-        const good = rows.map(({ total, bad }) => total - bad);
-        return [
-          { ...one, key: `${names[arm].service} good`, bad: false, values: good },
-          { ...one, key: `${names[arm].service} bad`, bad: true, values: rows.map((r) => r.bad) },
-        ];
+        return check.kind === 'histogram'
+          ? histogramOf(arm, names[arm].service, rows)
+          : errorsOf(arm, names[arm].service, rows);
       });
       readings.set(
         id,
@@ -159,6 +243,38 @@ function sourceOver(
   return { read, queries: () => new Map(), close: () => undefined };
 }
 
+/** Rows in (from, at]: a few of the last ones, as a rule. */
+function within(rows: readonly Sample[], from: number, at: number): readonly Sample[] {
+  let end = rows.length;
+  while (end > 0 && (rows[end - 1] as Sample).time > at) end -= 1;
+  let begin = end;
+  while (begin > 0 && (rows[begin - 1] as Sample).time > from) begin -= 1;
+  return rows.slice(begin, end);
+}
+
+function errorsOf(arm: Arm, name: string, rows: readonly Sample[]): readonly Series[] {
+  const one = { arm, bound: undefined, pod: '', times: rows.map(({ time }) => time) };
+  const good = rows.map(({ total, bad }) => total - bad);
+  return [
+    { ...one, key: `${name} good`, bad: false, values: good },
+    { ...one, key: `${name} bad`, bad: true, values: rows.map(({ bad }) => bad) },
+  ];
+}
+
+/** Nine of ten answers that are not slow take less than a tenth of a second. */
+function histogramOf(arm: Arm, name: string, rows: readonly Sample[]): readonly Series[] {
+  const one = { arm, bad: false, pod: '', times: rows.map(({ time }) => time) };
+  const below: readonly (readonly [number, (row: Sample) => number])[] = [
+    [0.1, ({ total, slow }) => Math.floor((total - slow) * 0.9)],
+    [0.5, ({ total, slow }) => total - slow],
+    [2, ({ total }) => total],
+    [Number.POSITIVE_INFINITY, ({ total }) => total],
+  ];
+  return below.map(([bound, count]) => {
+    return { ...one, bound, key: `${name} le=${bound}`, values: rows.map(count) };
+  });
+}
+
 interface RouteSpec {
   readonly rules?: readonly { readonly backendRefs?: readonly Partial<Backend>[] }[];
 }
@@ -167,15 +283,6 @@ function backendsOf(cluster: EmbeddedCluster, namespace: string): readonly Backe
   const [route] = cluster.list('gateway.networking.k8s.io/v1', 'httproutes', namespace);
   const refs = (route?.spec as RouteSpec | undefined)?.rules?.[0]?.backendRefs ?? [];
   return refs.map(({ name = '', weight = 1 }) => ({ name, weight }));
-}
-
-function pick(backends: readonly Backend[], draw: number): Backend | undefined {
-  let left = draw * backends.reduce((sum, { weight }) => sum + weight, 0);
-  for (const backend of backends) {
-    left -= backend.weight;
-    if (left < 0) return backend;
-  }
-  return undefined;
 }
 
 interface SliceEndpoints {

@@ -26,6 +26,26 @@ import { createTraffic, type Traffic } from './traffic.ts';
 const root = new URL('../../', import.meta.url);
 const file = (path: string) => readFileSync(new URL(path, root), 'utf8');
 
+/** Read once: many worlds are made of the same files. */
+function once<T>(read: () => T): () => T {
+  let value: { readonly read: T } | undefined;
+  return () => (value ??= { read: read() }).read;
+}
+
+const shipped = once(() => {
+  const parsed = parseConfig(file('config/haldane.yaml'), 'config/haldane.yaml');
+  if (!parsed.ok) throw new Error(parsed.problems.map(({ message }) => message).join('\n'));
+  const compiled = compileChecks(parsed.config);
+  if (!compiled.ok) throw new Error('the shipped templates compile');
+  return { config: parsed.config, checks: compiled.checks };
+});
+
+const pausePolicy = once(() =>
+  parseAllDocuments(file('manifests/install/pause-on-change.yaml')).map(
+    (document) => document.toJS() as JsonObject,
+  ),
+);
+
 export interface WorldOptions {
   readonly seed?: number;
   readonly rps?: number;
@@ -71,21 +91,18 @@ export class World {
     this.#random = seededRandom(options.seed ?? 1);
     const random = this.#random;
     this.cluster = createEmbeddedCluster({ clock: this.clock, random, events: false });
-    const parsed = parseConfig(file('config/haldane.yaml'), 'config/haldane.yaml');
-    if (!parsed.ok) throw new Error(parsed.problems.map(({ message }) => message).join('\n'));
-    const compiled = compileChecks(parsed.config);
-    if (!compiled.ok) throw new Error('the shipped templates compile');
-    const { defaults, profiles } = parsed.config;
+    const { config, checks } = shipped();
+    const { defaults, profiles } = config;
     const quick = [...profiles].map(([name, profile]) => {
       return [name, { ...profile, minStep: seconds(2), bake: seconds(0) }] as const;
     });
     this.#config = {
-      ...parsed.config,
+      ...config,
       profiles: new Map(options.quick === true ? quick : profiles),
       defaults: { ...defaults, notify: ['ear'] },
     };
-    this.#checks = compiled.checks;
-    if (options.policy !== false) this.#applyAll(file('manifests/install/pause-on-change.yaml'));
+    this.#checks = checks;
+    if (options.policy !== false) for (const one of pausePolicy()) this.cluster.apply(one);
     for (const object of shop(this.namespace, options)) this.cluster.apply(object);
     this.traffic = createTraffic({
       cluster: this.cluster,
@@ -97,12 +114,6 @@ export class World {
       errorRate: options.errorRate ?? (() => 0),
     });
     this.#watchRoute();
-  }
-
-  #applyAll(text: string): void {
-    for (const document of parseAllDocuments(text)) {
-      this.cluster.apply(document.toJS() as JsonObject);
-    }
   }
 
   #watchRoute(): void {
