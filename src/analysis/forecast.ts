@@ -8,9 +8,9 @@ export const lnPromotion = (component: ComponentEvidence): number =>
   lnBetterTotal(component.better);
 
 /**
- * Canary requests, or looks at a gauge, until F reaches 1/β at the present odds of the split, if the
- * canary is just as good as stable: an upper bound, by the best single bet. Undefined when no bet
- * grows.
+ * Canary requests, or looks at a gauge, until F reaches 1/β at the present odds of the split, if
+ * the canary is just as good as stable: an upper bound, by the best single bet. Undefined when no
+ * bet grows.
  */
 export function requestsUntilPromotion(
   component: ComponentEvidence,

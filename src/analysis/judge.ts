@@ -52,6 +52,10 @@ function missing(
   context: JudgeContext,
   checks: readonly CheckReport[],
 ): Held | undefined {
+  if (checks.length > 0 && checks.every(({ dryRun }) => dryRun)) {
+    const because = 'every check is a dry run: nothing can let the next step pass but a person';
+    return { reason: 'not-enough-evidence', because };
+  }
   const awaited = checks.filter(({ check }) => !isDispensable(state, policy, context, check));
   const needed = forecast(state, awaited);
   const open = awaited.filter((check) => lacks(check));

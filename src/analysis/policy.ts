@@ -121,6 +121,13 @@ export const restartsCheck: CheckPolicy = {
   worse: { rho: 1.25, delta: 1 / 3600 },
 };
 
+export const defaultGauge: GaugePolicy = {
+  worseWhen: 'higher',
+  ratio: 1.25,
+  slack: 0,
+  spacing: seconds(30),
+};
+
 /**
  * Looks at a gauge, one canary against few pods. The rate of bad looks is compared with `delta` and
  * with what stable's pods do among themselves; see `gauge.ts`.
@@ -131,7 +138,7 @@ export const gaugeCheck: CheckPolicy = {
   share: 1 / 8,
   worse: { rho: 1, delta: 0.25 },
   better: { rho: 1, delta: 0.5 },
-  gauge: { worseWhen: 'higher', ratio: 1.25, slack: 0, spacing: seconds(30) },
+  gauge: defaultGauge,
 };
 
 export const defaultPolicy: AnalysisPolicy = {

@@ -38,7 +38,7 @@ export function failureWords(
 const evidenceWords = (wealth: number, needed: number): string =>
   `evidence ${Math.floor(wealth)} of ${Math.round(needed)}`;
 
-/** What the looks at a gauge have shown: `… were above 1.25 × stable's largest in 9 of 12 looks`. */
+/** What looks at a gauge have shown: `… were above 1.25 × stable's largest in 9 of 12 looks`. */
 function lookWords({ check, worst }: CheckWealth, gauge: GaugePolicy): string {
   const { nc, xc } = worst?.total ?? { nc: 0, xc: 0 };
   const [side, which] = gauge.worseWhen === 'higher' ? ['above', 'largest'] : ['below', 'smallest'];

@@ -1,14 +1,17 @@
 import {
   type AnalysisPolicy,
   type CheckPolicy,
+  defaultGauge,
   defaultPolicy,
   errorsCheck,
+  type GaugePolicy,
+  gaugeCheck,
   latencyCheck,
 } from '../analysis/policy.ts';
 import { millis } from '../lib/units.ts';
 import type { RolloutSpec } from '../rollout/rollout-spec.ts';
 import type { RolloutState } from '../rollout/state.ts';
-import type { Config, ProfileConfig } from '../spec/config.ts';
+import type { CheckConfig, Config, ProfileConfig } from '../spec/config.ts';
 import type { RolloutMemory } from './memory.ts';
 import type { Parts } from './parts.ts';
 
@@ -36,7 +39,7 @@ export function analysisPolicy(
   const checks = spec.checks.flatMap((name) => {
     const check = config.checks.get(name);
     if (check === undefined) return [];
-    const policy = checkPolicy(name, check.kind, check.dryRun, profile);
+    const policy = checkPolicy(name, check, profile);
     if (check.kind !== 'histogram') return [policy];
     const chosen = bounds[name] ?? [];
     // Without a bound that stable's requests exceed now and then, there is nothing to compare.
@@ -57,19 +60,36 @@ export function analysisPolicy(
   };
 }
 
-function checkPolicy(
-  name: string,
-  kind: 'ratio' | 'histogram',
-  dryRun: boolean,
-  profile: ProfileConfig,
-): CheckPolicy {
-  const base = kind === 'ratio' ? errorsCheck : latencyCheck;
-  const { rollback, promotion } = profile[kind === 'ratio' ? 'errors' : 'latency'];
-  return {
-    ...base,
-    name,
-    dryRun,
-    worse: { rho: rollback.ratio, delta: rollback.points },
-    better: { rho: promotion.ratio, delta: promotion.points },
-  };
+function checkPolicy(name: string, check: CheckConfig, profile: ProfileConfig): CheckPolicy {
+  const { dryRun, onEmpty, share } = check;
+  const base = baseOf(check, profile);
+  return { ...base, name, dryRun, onEmpty, share: share ?? base.share };
 }
+
+function baseOf(check: CheckConfig, { errors, latency }: ProfileConfig): CheckPolicy {
+  switch (check.kind) {
+    case 'ratio':
+      return withTolerances(errorsCheck, errors);
+    case 'histogram':
+      return withTolerances(latencyCheck, latency);
+    case 'gauge-per-pod':
+      return { ...gaugeCheck, gauge: gaugePolicy(check) };
+  }
+}
+
+const withTolerances = (
+  base: CheckPolicy,
+  { rollback, promotion }: ProfileConfig['errors'],
+): CheckPolicy => ({
+  ...base,
+  worse: { rho: rollback.ratio, delta: rollback.points },
+  better: { rho: promotion.ratio, delta: promotion.points },
+});
+
+/** What counts as beyond stable's pods, in the words of the configuration. */
+export const gaugePolicy = ({ direction, tolerance, window }: CheckConfig): GaugePolicy => ({
+  worseWhen: direction === 'down' ? 'lower' : 'higher',
+  ratio: tolerance?.ratio ?? defaultGauge.ratio,
+  slack: tolerance?.absolute ?? 0,
+  spacing: window ?? defaultGauge.spacing,
+});

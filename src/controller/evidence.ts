@@ -3,9 +3,11 @@ import { usableBounds } from '../analysis/bounds.ts';
 import type { CheckPrior, Poll } from '../analysis/counts.ts';
 import { dispersionOf } from '../analysis/dispersion.ts';
 import { beginEvidence, type EvidenceState } from '../analysis/evidence.ts';
-import type { AnalysisPolicy } from '../analysis/policy.ts';
+import { strayRate } from '../analysis/gauge.ts';
+import type { AnalysisPolicy, CheckPolicy, GaugePolicy } from '../analysis/policy.ts';
 import { type Instant, type Millis, type Percent, percent, seconds } from '../lib/units.ts';
-import { historyOf, podHistories } from '../metric-sources/history.ts';
+import type { GaugeSpan } from '../metric-sources/counts.ts';
+import { gaugeHistory, historyOf, podHistories } from '../metric-sources/history.ts';
 import type { Reading, SeriesSet } from '../metric-sources/metric-source.ts';
 import {
   advance as advanceStream,
@@ -13,6 +15,7 @@ import {
   openStream,
   type PollStream,
   resumeStream,
+  type StreamCheck,
 } from '../metric-sources/poll-stream.ts';
 import { canaryReplicas } from '../rollout/snapshot.ts';
 import type { RolloutState } from '../rollout/state.ts';
@@ -90,11 +93,23 @@ export function evidenceOf(state: RolloutState, policy: AnalysisPolicy): Evidenc
   return beginEvidence(policy, state.step.index > 0 ? { afterLoss: 1 } : {});
 }
 
+/** The first check of a stream is waited for: one that acts, and not one that is only shown. */
+const patienceRank = ({ kind, dryRun }: CheckPolicy): number =>
+  kind === 'gauge' ? 2 : dryRun === true ? 1 : 0;
+
+const streamCheck = ({ name, bounds, gauge }: CheckPolicy): StreamCheck => ({
+  name,
+  ...(bounds === undefined ? {} : { bounds }),
+  ...(gauge === undefined ? {} : { gauge: spanOf(gauge) }),
+});
+
+const spanOf = ({ spacing, worseWhen }: GaugePolicy): GaugeSpan => ({ span: spacing, worseWhen });
+
 /** Continues where the recorded evidence ends, so that a restart counts every request once. */
 export function streamOf(state: RolloutState, policy: AnalysisPolicy): PollStream {
-  const checks = policy.checks.map(({ name, bounds }) =>
-    bounds === undefined ? { name } : { name, bounds },
-  );
+  const checks = policy.checks
+    .toSorted((a, b) => patienceRank(a) - patienceRank(b))
+    .map(streamCheck);
   return state.stream === null
     ? openStream(state.startedAt, checks)
     : resumeStream(state.stream, checks);
@@ -151,7 +166,11 @@ export const cellWidth = seconds(15);
 /**
  * Stable's history before the rollout: bad rates and dispersion; both affect speed, never validity.
  */
-export function priorOf(set: SeriesSet, bounds: readonly number[] | undefined): CheckPrior {
+export function priorOf(
+  set: SeriesSet,
+  bounds: readonly number[] | undefined,
+  width: Millis = cellWidth,
+): CheckPrior {
   const history = historyOf(set);
   if (history.requests === 0) return {};
   const [first] = bounds ?? [];
@@ -160,9 +179,22 @@ export function priorOf(set: SeriesSet, bounds: readonly number[] | undefined): 
       bounds === undefined
         ? [history.bad / history.requests]
         : bounds.map((bound) => tailOf(history.tails, bound)),
-    dispersion: dispersionOf(podHistories(set, cellWidth, first), cellWidth),
-    history: history.covered,
+    // Values further apart than the cells that tell bursts say nothing of them.
+    ...(width === cellWidth
+      ? {
+          dispersion: dispersionOf(podHistories(set, cellWidth, first), cellWidth),
+          history: history.covered,
+        }
+      : {}),
   };
+}
+
+/**
+ * How often a stable pod strayed from the others before the rollout: a healthy canary may as well.
+ */
+export function gaugePriorOf(set: SeriesSet, gauge: GaugePolicy): CheckPrior {
+  const rate = strayRate(gaugeHistory(set, spanOf(gauge)), gauge);
+  return rate === undefined ? {} : { badRates: [rate] };
 }
 
 type Tails = ReturnType<typeof historyOf>['tails'];

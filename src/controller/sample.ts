@@ -1,12 +1,13 @@
 import type { CheckPrior } from '../analysis/counts.ts';
-import type { Instant } from '../lib/units.ts';
+import type { GaugePolicy } from '../analysis/policy.ts';
+import { type Instant, type Millis, millis } from '../lib/units.ts';
 import type { EvidenceNames, EvidenceRequest, SeriesSet } from '../metric-sources/metric-source.ts';
 import type { CompiledCheck } from '../metric-sources/template.ts';
 import type { Decision } from '../rollout/decision.ts';
 import { type Snapshot, stateOf, wantedRevision } from '../rollout/snapshot.ts';
-import { policyOf } from './analysis-policy.ts';
+import { gaugePolicy, policyOf } from './analysis-policy.ts';
 import { aboutDeployment } from './event-sink.ts';
-import { boundsOf, cellWidth, priorOf, streamOf } from './evidence.ts';
+import { boundsOf, cellWidth, gaugePriorOf, priorOf, streamOf } from './evidence.ts';
 import type { RolloutMemory } from './memory.ts';
 import type { Parts } from './parts.ts';
 
@@ -80,10 +81,14 @@ async function readPriors(
   const bounds: Record<string, readonly number[]> = {};
   for (const name of state?.spec.checks ?? []) {
     const check = parts.checks.get(name);
-    const set = check === undefined ? undefined : await historyFor(check, names, s.now, parts);
-    if (check === undefined || set === undefined) continue;
+    if (check === undefined) continue;
+    const gauge = gaugeOf(name, parts);
+    const width = resolutionFor(check, parts);
+    const set = await historyFor(check, names, s.now, width, parts);
+    if (set === undefined) continue;
     if (check.kind === 'histogram') bounds[name] = state?.bounds?.[name] ?? boundsOf(set);
-    priors[name] = priorOf(set, bounds[name]);
+    priors[name] =
+      gauge === undefined ? priorOf(set, bounds[name], width) : gaugePriorOf(set, gauge);
   }
   memory.priors = priors;
   memory.bounds = state?.bounds ?? bounds;
@@ -111,10 +116,24 @@ function tellSkipped(
   }
 }
 
+/** A native histogram takes kilobytes: a few of them tell the tail as well as many. */
+const nativeLooks = 16;
+
+function resolutionFor({ native }: CompiledCheck, parts: Parts): Millis {
+  const { history } = parts.settings.config.limits;
+  return native ? millis(Math.max(cellWidth, Math.round(history / nativeLooks))) : cellWidth;
+}
+
+function gaugeOf(name: string, { settings }: Pick<Parts, 'settings'>): GaugePolicy | undefined {
+  const check = settings.config.checks.get(name);
+  return check?.kind === 'gauge-per-pod' ? gaugePolicy(check) : undefined;
+}
+
 async function historyFor(
   check: CompiledCheck,
   names: EvidenceNames,
   at: Instant,
+  resolution: Millis,
   parts: Parts,
 ): Promise<SeriesSet | undefined> {
   const source = parts.sources.get(check.source);
@@ -123,7 +142,7 @@ async function historyFor(
     check,
     names,
     window: parts.settings.config.limits.history,
-    resolution: cellWidth,
+    resolution,
   };
   const readings = await source?.read([request], at, AbortSignal.timeout(5000));
   const reading = readings?.get(check.name);

@@ -105,7 +105,7 @@ function wanted(key: string, sampled: Sampled, source: string): Wanted[] {
         id: `${key} ${check.name}`,
         check,
         names: sampled.names,
-        window: windowOf(sampled.stream(), check.name, at),
+        window: windowOf(sampled.stream(), check.name, at, check),
         ...boundsOf(sampled.stream(), check.name),
       }),
     }));

@@ -8,8 +8,8 @@ const quotedLimit = 120;
 export interface RawSeries {
   readonly labels: Labels;
   readonly samples: readonly (readonly [time: number, value: string])[];
-  /** Seconds at which the series was a native histogram. */
-  readonly histogramTimes: readonly number[];
+  /** Native histograms, in seconds; judged where they are used too. */
+  readonly histograms: readonly (readonly [time: number, histogram: unknown])[];
 }
 
 export interface Matrix {
@@ -50,10 +50,16 @@ function readMatrix(result: unknown): Matrix | Unusable {
     if (read === undefined)
       return unusable('malformed', `series ${series.length + 1} of the result`);
     series.push(read);
-    samples += read.samples.length;
+    samples += read.samples.length + read.histograms.reduce((sum, one) => sum + sizeOf(one[1]), 0);
     if (samples > sampleLimit) return unusable('too-large', `more than ${sampleLimit} samples`);
   }
   return { kind: 'matrix', series, samples };
+}
+
+/** A histogram in plain samples: each of its buckets is about two of them in an answer. */
+function sizeOf(histogram: unknown): number {
+  const buckets = isRecord(histogram) ? histogram['buckets'] : undefined;
+  return 1 + (Array.isArray(buckets) ? 2 * buckets.length : 0);
 }
 
 function readSeries(entry: unknown): RawSeries | undefined {
@@ -66,11 +72,14 @@ function readSeries(entry: unknown): RawSeries | undefined {
   if (!Array.isArray(samples) || !samples.every(isSample)) return undefined;
   const shapes = histograms ?? [];
   if (!Array.isArray(shapes) || !shapes.every(isTimed)) return undefined;
-  return { labels: metric as Labels, samples, histogramTimes: shapes.map(([time]) => time) };
+  return { labels: metric as Labels, samples, histograms: shapes };
 }
 
-const isTimed = (entry: unknown): entry is readonly [number, ...unknown[]] =>
-  Array.isArray(entry) && typeof entry[0] === 'number' && Number.isFinite(entry[0]);
+const isTimed = (entry: unknown): entry is readonly [number, unknown] =>
+  Array.isArray(entry) &&
+  entry.length === 2 &&
+  typeof entry[0] === 'number' &&
+  Number.isFinite(entry[0]);
 
 const isSample = (entry: unknown): entry is readonly [number, string] =>
   Array.isArray(entry) &&

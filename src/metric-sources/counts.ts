@@ -1,5 +1,5 @@
-import type { Counts } from '../analysis/counts.ts';
-import type { Instant } from '../lib/units.ts';
+import type { Counts, PodGauges } from '../analysis/counts.ts';
+import { type Instant, type Millis, millis } from '../lib/units.ts';
 import type { Arm, Series } from './metric-source.ts';
 
 /** The last sample of a counter up to some moment. */
@@ -63,10 +63,10 @@ export function ratioCounts(series: readonly Series[], known: KnownSamples, end:
   for (const one of series) {
     const grown = growth(one, known.get(one.key), end);
     if (one.arm === 'stable') {
-      counts.ns += grown;
+      if (one.apart !== true) counts.ns += grown;
       if (one.bad) counts.xs += grown;
     } else {
-      counts.nc += grown;
+      if (one.apart !== true) counts.nc += grown;
       if (one.bad) counts.xc += grown;
     }
   }
@@ -109,4 +109,36 @@ export function bucketCounts(
       xs: Math.max(0, all.stable - within.stable),
     };
   });
+}
+
+/** A gauge that was not seen for so long is gone, with its pod or without. */
+export const gaugeLookback = millis(60_000);
+
+/** Over which span a gauge is looked at, and which of its ends is worse. */
+export interface GaugeSpan {
+  readonly span: Millis;
+  readonly worseWhen: 'higher' | 'lower';
+}
+
+/**
+ * The gauge of every pod in the span before `moment`: the best value of each canary pod, and the
+ * worst of each stable one. Series of one pod, for example its containers, are added up.
+ */
+export function gaugesAt(
+  series: readonly Series[],
+  { span, worseWhen }: GaugeSpan,
+  moment: number,
+): PodGauges {
+  const pods = { stable: new Map<string, number>(), canary: new Map<string, number>() };
+  for (const { arm, pod, times, values } of series) {
+    const end = firstAtOrAfter(times, moment + 1);
+    const last = times[end - 1];
+    if (last === undefined || last <= moment - Math.max(span, gaugeLookback)) continue;
+    const start = Math.min(firstAtOrAfter(times, moment - span + 1), end - 1);
+    const seen = values.slice(start, end);
+    const most = (arm === 'stable') === (worseWhen === 'higher');
+    const value = most ? Math.max(...seen) : Math.min(...seen);
+    pods[arm].set(pod, (pods[arm].get(pod) ?? 0) + value);
+  }
+  return { canary: [...pods.canary.values()], stable: [...pods.stable.values()] };
 }

@@ -1,6 +1,6 @@
 import type { PodHistory } from '../analysis/dispersion.ts';
 import type { Millis } from '../lib/units.ts';
-import { growth } from './counts.ts';
+import { type GaugeSpan, gaugesAt, growth } from './counts.ts';
 import type { Series, SeriesSet } from './metric-source.ts';
 
 export interface History {
@@ -30,7 +30,7 @@ export function historyOf(set: SeriesSet): History {
       within.set(one.bound, (within.get(one.bound) ?? 0) + grown);
       continue;
     }
-    total.requests += grown;
+    if (one.apart !== true) total.requests += grown;
     if (one.bad) total.bad += grown;
   }
   const tails = [...within]
@@ -60,7 +60,7 @@ export function podHistories(set: SeriesSet, width: Millis, bound?: number): rea
     for (const [index, cell] of cells.entries()) {
       const from = start + index * width;
       const grown = growthBetween(one, from, from + width);
-      if (isTotal) cell.requests += grown;
+      if (isTotal && one.apart !== true) cell.requests += grown;
       if (one.bad || (bound !== undefined && isTotal)) cell.bad += grown;
       else if (!isTotal) cell.bad -= grown;
     }
@@ -82,4 +82,14 @@ function growthBetween(one: Series, from: number, end: number): number {
   const [time, value] = [one.times[base], one.values[base]];
   if (time === undefined || value === undefined || time > end) return 0;
   return growth(one, { time, value }, end);
+}
+
+/** Stable's gauges at every look that the span has room for, oldest first. */
+export function gaugeHistory(set: SeriesSet, look: GaugeSpan): readonly (readonly number[])[] {
+  const looks: (readonly number[])[] = [];
+  for (let at = set.from + look.span; at <= set.at; at += look.span) {
+    const { stable } = gaugesAt(set.series, look, at);
+    if (stable.length > 0) looks.push(stable);
+  }
+  return looks;
 }

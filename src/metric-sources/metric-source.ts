@@ -39,20 +39,22 @@ export interface EvidenceRequest {
 
 export type Labels = Readonly<Record<string, string>>;
 
-/** The raw samples of one counter, oldest first. */
+/** The raw samples of one counter, or one gauge, oldest first. */
 export interface Series {
   /** Labels in one canonical text: the identity of the series. */
   readonly key: string;
   readonly arm: Arm;
   /** Counts failed requests only. Error checks. */
   readonly bad: boolean;
+  /** Its requests are counted by another series too, so that it adds none. */
+  readonly apart?: true;
   /** Upper bound of a histogram bucket, `Infinity` for all requests. Latency checks. */
   readonly bound: number | undefined;
   /** The pod that counts, '' where the template names no label for it. */
   readonly pod: string;
   /** Milliseconds since the Unix epoch, rising; as long as `values`. */
   readonly times: readonly number[];
-  /** Finite and not negative. */
+  /** Finite, and of counters not negative. */
   readonly values: readonly number[];
 }
 
@@ -81,7 +83,9 @@ export type UnusableCode =
   | 'not-finite' // NaN or an infinity
   | 'negative'
   | 'duplicate-series' // copies that differ only by a replica label
-  | 'native-histogram' // where counters were expected
+  | 'native-histogram' // where plain samples were expected, or the other way about
+  | 'total-absent' // an arm has failed requests but no requests
+  | 'pod-label-absent' // a gauge without the label that names the pod
   | 'bad-label-absent' // no series carries the label that tells failed requests
   | 'bounds-absent' // histogram without le="+Inf"
   | 'names-missing' // the template needs a name that this rollout lacks

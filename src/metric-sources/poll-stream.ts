@@ -1,4 +1,4 @@
-import type { Counts } from '../analysis/counts.ts';
+import type { CheckCounts } from '../analysis/counts.ts';
 import { type Instant, type Millis, millis } from '../lib/units.ts';
 import {
   earliestEnd,
@@ -10,7 +10,16 @@ import {
   longestInterval,
   scrapeInterval,
 } from './boundary.ts';
-import { bucketCounts, commonBounds, type KnownSamples, knownAt, ratioCounts } from './counts.ts';
+import {
+  bucketCounts,
+  commonBounds,
+  type GaugeSpan,
+  gaugeLookback,
+  gaugesAt,
+  type KnownSamples,
+  knownAt,
+  ratioCounts,
+} from './counts.ts';
 import {
   type Reading,
   type Series,
@@ -24,14 +33,19 @@ export interface StreamCheck {
   readonly name: string;
   /** Histograms: the bounds to count, in seconds, in the order wanted. Absent: failed requests. */
   readonly bounds?: readonly number[];
+  /**
+   * A gauge: looked at in every poll and never waited for, since it says how things are and nothing
+   * of what was served in between.
+   */
+  readonly gauge?: GaugeSpan;
 }
 
 /** What was served after `since` and up to `at`, in all checks that have a fresh answer. */
 export interface CountedPoll {
   readonly since: Instant;
   readonly at: Instant;
-  /** By name; one entry for a ratio, one per bound for a histogram. */
-  readonly checks: Readonly<Record<string, readonly Counts[]>>;
+  /** By name; one entry for a ratio, one per bound for a histogram, pods for a gauge. */
+  readonly checks: Readonly<Record<string, CheckCounts>>;
 }
 
 /** How far one check has been counted. */
@@ -101,11 +115,32 @@ const longestWindow = 7_200_000;
 /** An answer that is too large although it reaches back less than this stays so. */
 const worthGivingUp = 120_000;
 
+/** A native histogram is asked for so many scrapes before it is counted: each takes kilobytes. */
+const nativeLookback = 4;
+
+/** A gauge is looked at as it was at a poll's beginning: late samples then change nothing. */
+const gaugeReach = ({ span }: GaugeSpan, interval: Millis = longestInterval): number =>
+  Math.max(span, gaugeLookback) + 2 * interval;
+
 /** How far back the next request for a check must reach. */
-export function windowOf({ from, cursor, places }: PollStream, check: string, at: Instant): Millis {
-  const place = places.get(check);
+export function windowOf(
+  stream: PollStream,
+  name: string,
+  at: Instant,
+  { native = false }: { readonly native?: boolean } = {},
+): Millis {
+  const { from, cursor, places } = stream;
+  const place = places.get(name);
+  const gauge = gaugeOf(stream, name);
   const start = place?.countedTo ?? cursor?.boundary ?? from;
+  if (gauge !== undefined) {
+    const back = Math.max(0, at - (cursor?.boundary ?? at));
+    return millis(Math.min(longestWindow, back + gaugeReach(gauge, cursor?.interval)));
+  }
   const back = Math.max(0, at - start);
+  if (native && place?.known === undefined && cursor !== undefined) {
+    return millis(Math.min(longestWindow, back + nativeLookback * cursor.interval));
+  }
   if (place === undefined) return millis(Math.min(longestWindow, back + openingLookback));
   const more = place.known === undefined ? replayLookback : 1000;
   return millis(Math.min(longestWindow, Math.max(1000, back) + more));
@@ -128,13 +163,21 @@ export function advance(
   if (cursor === undefined) return { stream: opened, polls: [], unusable };
   const { stream: counted, polls } = count({ ...opened, cursor }, sets, at);
   for (const [name, set] of sets) {
-    const stale = staleness(set, cursor.interval, at);
+    const gauge = gaugeOf(stream, name);
+    const stale = staleness(
+      set,
+      gauge === undefined ? staleAfter(cursor.interval) : gaugeLookback,
+      at,
+    );
     if (stale !== undefined) unusable.set(name, stale);
   }
   return { stream: counted, polls, unusable };
 }
 
 type Sets = ReadonlyMap<string, SeriesSet>;
+
+const gaugeOf = ({ checks }: PollStream, name: string): GaugeSpan | undefined =>
+  checks.find((check) => check.name === name)?.gauge;
 
 /**
  * Gives up the place of a check whose samples cannot be had back, so that it is counted anew from
@@ -195,6 +238,7 @@ function faultOf(
 /** Finds Δ and the first boundary from the first check that shows them. */
 function open(stream: PollStream, sets: Sets, faults: Map<string, Unusable>): PollStream {
   for (const [name, { series }] of sets) {
+    if (gaugeOf(stream, name) !== undefined) continue;
     // Stable may be as young as the rollout: nothing is counted until its interval is known.
     const earliest = Math.max(stream.from, intervalShownAt(series));
     const boundary = firstCommon(series, earliest, longestInterval);
@@ -220,6 +264,7 @@ function placed(stream: PollStream, sets: Sets): PollStream {
   const { boundary } = cursor;
   const places = new Map(stream.places);
   for (const [name, { series }] of sets) {
+    if (gaugeOf(stream, name) !== undefined) continue;
     const { countedTo, known } = places.get(name) ?? {};
     if (known !== undefined && countedTo === boundary) continue;
     places.set(name, { countedTo: boundary, known: knownAt(series, known ?? new Map(), boundary) });
@@ -253,9 +298,10 @@ function count(
   at: Instant,
 ): { readonly stream: PollStream; readonly polls: readonly CountedPoll[] } {
   const { interval } = stream.cursor;
-  const horizon = Math.max(...[...sets.values()].map(({ series }) => horizonOf(series)));
+  const counters = [...sets].filter(([name]) => gaugeOf(stream, name) === undefined);
+  const horizon = Math.max(...counters.map(([, { series }]) => horizonOf(series)));
   const live = stream.checks.flatMap((check): readonly Live[] => {
-    const set = sets.get(check.name);
+    const set = check.gauge === undefined ? sets.get(check.name) : undefined;
     if (set === undefined || !isLive(horizonOf(set.series), horizon, interval)) return [];
     return set.series.some(({ arm }) => arm === 'stable') ? [{ check, series: set.series }] : [];
   });
@@ -267,7 +313,7 @@ function count(
   for (;;) {
     const end = firstCommon(live[0]?.series ?? [], earliestEnd(boundary, interval), interval);
     if (end === undefined || end > until) break;
-    const checks: Record<string, readonly Counts[]> = {};
+    const checks: Record<string, CheckCounts> = lookedAt(stream, sets, boundary);
     for (const { check, series } of live) {
       const known = places.get(check.name)?.known ?? new Map();
       checks[check.name] =
@@ -282,10 +328,26 @@ function count(
   return { stream: { ...stream, cursor: { interval, boundary }, places }, polls };
 }
 
+/** The gauges that show pods of both arms. */
+function lookedAt(
+  { checks }: PollStream,
+  sets: Sets,
+  moment: Instant,
+): Record<string, CheckCounts> {
+  const looks: Record<string, CheckCounts> = {};
+  for (const { name, gauge } of checks) {
+    const set = sets.get(name);
+    if (gauge === undefined || set === undefined) continue;
+    const gauges = gaugesAt(set.series, gauge, moment);
+    if (gauges.canary.length > 0 && gauges.stable.length > 0) looks[name] = gauges;
+  }
+  return looks;
+}
+
 /** Stable is what canary is compared with: no fresh sample of it, no judgement. */
-function staleness(set: SeriesSet, interval: Millis, at: Instant): Unusable | undefined {
+function staleness(set: SeriesSet, longest: Millis, at: Instant): Unusable | undefined {
   const last = horizonOf(set.series.filter(({ arm }) => arm === 'stable'));
-  if (at - last <= staleAfter(interval)) return undefined;
+  if (at - last <= longest) return undefined;
   const age = Math.round((at - Math.max(last, set.from)) / 1000);
   return unusable('stale', `no sample of stable for ${age} s${last < set.from ? ' and more' : ''}`);
 }

@@ -3,6 +3,7 @@ import { type Instant, type Millis, millis } from '../lib/units.ts';
 import type { SourceConfig } from '../spec/config.ts';
 import type { ArmSelector } from './arms.ts';
 import { type AnswerSizes, answerSizes, planQueries, type QueryPlan } from './batch.ts';
+import { ofFailures, withFailures } from './failures.ts';
 import {
   type EvidenceRequest,
   type MetricSource,
@@ -58,6 +59,34 @@ async function read(
   at: Instant,
   signal: AbortSignal,
 ): Promise<ReadonlyMap<string, Reading>> {
+  const stop = AbortSignal.any([signal, AbortSignal.timeout(sender.deadline)]);
+  const readings = await readAll(sender, requests, at, { signal, stop });
+  // Asked after the answer to the first: a failed request is then never older than its request.
+  const apart = requests
+    .filter(({ id }) => readings.get(id)?.kind === 'series')
+    .flatMap(ofFailures);
+  if (apart.length === 0) return readings;
+  const failures = await readAll(sender, apart, at, { signal, stop });
+  for (const { id } of apart) {
+    const [all, failed] = [readings.get(id), failures.get(id)];
+    if (all !== undefined && failed !== undefined) readings.set(id, withFailures(all, failed));
+  }
+  return readings;
+}
+
+interface Signals {
+  /** The caller's. */
+  readonly signal: AbortSignal;
+  /** That, or the deadline for everything. */
+  readonly stop: AbortSignal;
+}
+
+async function readAll(
+  sender: Sender,
+  requests: readonly EvidenceRequest[],
+  at: Instant,
+  { signal, stop }: Signals,
+): Promise<Map<string, Reading>> {
   const readings = new Map<string, Reading>();
   const asked = new Map<string, Asked>();
   for (const request of requests) {
@@ -69,7 +98,6 @@ async function read(
     [...asked.values()].map((one) => one.request),
     sender.sizes,
   );
-  const stop = AbortSignal.any([signal, AbortSignal.timeout(sender.deadline)]);
   const answers = await Promise.all(plans.map((plan) => ask(sender, plan, at, stop)));
   for (const { plan, answer } of answers.flat()) {
     const late = 'code' in answer && answer.code === 'cancelled' && !signal.aborted;

@@ -20,7 +20,7 @@ export function rangeQuery(
   const matchers = selector.matchers.map((matcher) =>
     hasPlaceholder(matcher) ? joined(matcher, requests) : fixed(matcher),
   );
-  const bounds = boundsOf(requests);
+  const bounds = requests[0]?.check.native === true ? [] : boundsOf(requests);
   if (bounds.length > 0) matchers.push(`le=~${quoted(bounds.map(boundPattern).join('|'))}`);
   const step = resolution === undefined ? '' : `:${resolution}ms`;
   return `${selector.metric}{${matchers.join(',')}}[${window}ms${step}]`;

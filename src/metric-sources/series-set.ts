@@ -10,6 +10,7 @@ import {
   type Unusable,
   unusable,
 } from './metric-source.ts';
+import { countUpTo, nativeBounds, readNative } from './native-histogram.ts';
 
 /** What must be known of a request before it can be asked; `Unusable` says why it cannot. */
 export function armsOf({ check, names }: EvidenceRequest): readonly ArmSelector[] | Unusable {
@@ -59,7 +60,32 @@ export function readingOf(
   at: Instant,
 ): Reading {
   const from = at - request.window;
-  const isBad = fixedTest(request.check.bad);
+  const rows = ownRows(arms, groups);
+  const bounds = boundsFor(rows, request, { from, at });
+  const context = { isBad: badTest(request), from, at, bounds };
+  const series: Series[] = [];
+  let badLabelSeen = request.check.bad.length === 0;
+  for (const own of rows) {
+    const read = request.check.native
+      ? readNativeRow(own, request, context)
+      : readRow(own, request, context);
+    if ('code' in read) return read;
+    if (read.length === 0) continue;
+    if (own.inBoth) return unusable('arms-not-separable', 'one series belongs to both arms');
+    series.push(...read);
+    badLabelSeen ||= carriesBadLabel(own.row, request);
+  }
+  return (
+    (badLabelSeen || series.length === 0 ? undefined : badLabelFault(request)) ??
+    duplicateFault(series, groups, request) ?? { kind: 'series', from: instant(from), at, series }
+  );
+}
+
+/**
+ * The series of either arm in the order of their keys, so that sums and the first fault do not
+ * depend on the order of an answer.
+ */
+function ownRows(arms: readonly ArmSelector[], groups: readonly LabelGroup[]): readonly OwnRow[] {
   const rows: OwnRow[] = [];
   for (const group of groups) {
     const [first, second] = arms.filter(({ matches }) => matches(group.labels));
@@ -67,20 +93,28 @@ export function readingOf(
     const own = { arm: first.arm, inBoth: second !== undefined };
     for (const row of group.rows) rows.push({ ...own, row, key: keyOf(row.labels) });
   }
-  const series: Series[] = [];
-  let badLabelSeen = request.check.bad.length === 0;
-  // In the order of keys, so that sums and the first fault do not depend on the order of an answer.
-  for (const own of rows.sort((a, b) => (a.key < b.key ? -1 : 1))) {
-    const read = readRow(own, request, { isBad, from, at });
-    if (read === undefined) continue;
-    if ('code' in read) return read;
-    if (own.inBoth) return unusable('arms-not-separable', 'one series belongs to both arms');
-    series.push(read);
-    badLabelSeen ||= carriesBadLabel(own.row, request);
-  }
-  return (
-    (badLabelSeen || series.length === 0 ? undefined : badLabelFault(request)) ??
-    duplicateFault(series, groups, request) ?? { kind: 'series', from: instant(from), at, series }
+  return rows.sort((a, b) => (a.key < b.key ? -1 : 1));
+}
+
+/** Failed requests: by their labels, or all of a counter that counts nothing else. */
+function badTest({ check }: EvidenceRequest): (labels: Labels) => boolean {
+  if (check.kind !== 'ratio' || check.failures !== undefined) return () => false;
+  return fixedTest(check.bad);
+}
+
+/** Of a native histogram whose bounds nobody has chosen yet: those that all samples can tell. */
+function boundsFor(
+  rows: readonly OwnRow[],
+  { check, bounds }: EvidenceRequest,
+  { from, at }: Pick<RowContext, 'from' | 'at'>,
+): readonly number[] | undefined {
+  if (!check.native || bounds !== undefined) return bounds;
+  return nativeBounds(
+    rows.flatMap(({ row }) =>
+      row.histograms
+        .filter(([seconds]) => seconds * 1000 > from && seconds * 1000 <= at)
+        .flatMap(([, shape]) => readNative(shape) ?? []),
+    ),
   );
 }
 
@@ -102,17 +136,45 @@ interface RowContext {
   readonly isBad: (labels: Labels) => boolean;
   readonly from: number;
   readonly at: number;
+  /** Bounds wanted of a histogram; absent: all. */
+  readonly bounds: readonly number[] | undefined;
 }
 
-/** One checked series; `undefined` when it has no sample in the window. */
+/** One checked series; none when it has no sample in the window. */
 function readRow(
   { row, key, arm }: OwnRow,
-  { check, bounds }: EvidenceRequest,
-  { isBad, from, at }: RowContext,
-): Series | Unusable | undefined {
-  if (row.histogramTimes.some((seconds) => seconds * 1000 > from && seconds * 1000 <= at)) {
-    return unusable('native-histogram', 'a counter was expected');
+  { check }: EvidenceRequest,
+  { isBad, from, at, bounds }: RowContext,
+): readonly Series[] | Unusable {
+  if (row.histograms.some(([seconds]) => seconds * 1000 > from && seconds * 1000 <= at)) {
+    return unusable('native-histogram', 'plain samples were expected');
   }
+  const read = readSamples(row, check.kind === 'gauge-per-pod', from, at);
+  if ('code' in read) return read;
+  if (read.times.length === 0) return [];
+  const bound = check.kind === 'histogram' ? readBound(row.labels) : undefined;
+  if (check.kind === 'histogram' && bound === undefined) {
+    return unusable('bounds-absent', 'a bucket without a readable le');
+  }
+  if (bound !== undefined && !isWanted(bound, bounds)) return [];
+  const pod = podOf(row, check);
+  if (pod === '' && check.kind === 'gauge-per-pod') {
+    return unusable('pod-label-absent', `a series has no label ${check.podLabel ?? ''}`);
+  }
+  return [{ key, arm, bad: isBad(row.labels), bound, pod, ...read }];
+}
+
+const podOf = ({ labels }: RawSeries, { podLabel }: EvidenceRequest['check']): string =>
+  podLabel === undefined ? '' : labelOf(labels, podLabel);
+
+type Samples = Pick<Series, 'times' | 'values'>;
+
+function readSamples(
+  row: RawSeries,
+  mayBeNegative: boolean,
+  from: number,
+  at: number,
+): Samples | Unusable {
   const times: number[] = [];
   const values: number[] = [];
   for (const [seconds, text] of row.samples) {
@@ -121,22 +183,53 @@ function readRow(
     const value = readValue(text);
     if (value === undefined) return unusable('malformed', 'a value that is no number');
     if (!Number.isFinite(value)) return unusable('not-finite', 'a value that is not finite');
-    if (value < 0) return unusable('negative', 'a counter below zero');
+    if (value < 0 && !mayBeNegative) return unusable('negative', 'a counter below zero');
     if (time <= (times.at(-1) ?? Number.NEGATIVE_INFINITY)) {
       return unusable('malformed', 'samples out of order');
     }
     times.push(time);
     values.push(value);
   }
-  if (times.length === 0) return undefined;
-  const bound = check.kind === 'histogram' ? readBound(row.labels) : undefined;
-  if (check.kind === 'histogram' && bound === undefined) {
-    return unusable('bounds-absent', 'a bucket without a readable le');
+  return { times, values };
+}
+
+/** One native series as the series of its bounds, and of all requests: as classic buckets are. */
+function readNativeRow(
+  { row, key, arm }: OwnRow,
+  { check }: EvidenceRequest,
+  { from, at, bounds = [] }: RowContext,
+): readonly Series[] | Unusable {
+  const inside = (seconds: number) => seconds * 1000 > from && seconds * 1000 <= at;
+  if (row.samples.some(([seconds]) => inside(seconds))) {
+    return unusable('native-histogram', 'one was expected, and plain samples came');
   }
-  if (bound !== undefined && !isWanted(bound, bounds)) return undefined;
-  const pod = check.podLabel === undefined ? '' : labelOf(row.labels, check.podLabel);
-  const bad = check.kind === 'ratio' && isBad(row.labels);
-  return { key, arm, bad, bound, pod, times, values };
+  const times: number[] = [];
+  const counts = [...bounds, Number.POSITIVE_INFINITY].map((bound) => ({
+    bound,
+    values: [] as number[],
+  }));
+  for (const [seconds, shape] of row.histograms.filter(([time]) => inside(time))) {
+    const time = Math.round(seconds * 1000);
+    const histogram = readNative(shape);
+    if (histogram === undefined || time <= (times.at(-1) ?? Number.NEGATIVE_INFINITY)) {
+      return unusable('malformed', 'a native histogram that cannot be read');
+    }
+    times.push(time);
+    for (const { bound, values } of counts) {
+      const value =
+        bound === Number.POSITIVE_INFINITY ? histogram.count : countUpTo(histogram, bound);
+      if (value === undefined) {
+        return unusable('bounds-absent', `a native bucket lies across ${bound} s`);
+      }
+      values.push(value);
+    }
+  }
+  if (times.length === 0) return [];
+  const pod = podOf(row, check);
+  return counts.map(({ bound, values }) => {
+    const own = `${key}\u0000le\u0001${bound}`;
+    return { key: own, arm, bad: false, bound, pod, times, values };
+  });
 }
 
 const isWanted = (bound: number, bounds: readonly number[] | undefined): boolean =>

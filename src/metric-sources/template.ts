@@ -24,9 +24,18 @@ export interface CompiledCheck {
   readonly selectorText: string;
   /** Tell the failed requests among the series; empty for latency. */
   readonly bad: readonly TemplateMatcher[];
+  /** A counter of the failed requests alone, where `bad` cannot tell them. */
+  readonly failures: CompiledSelector | undefined;
+  /** The histogram is native: one series for all its buckets. */
+  readonly native: boolean;
   readonly podLabel: string | undefined;
   /** Labels that tell copies of the same series apart, from the source. */
   readonly replicaLabels: readonly string[];
+}
+
+export interface CompiledSelector {
+  readonly selector: TemplateSelector;
+  readonly selectorText: string;
 }
 
 /** A mistake in a template: where in the configuration, and at which character of the text. */
@@ -50,7 +59,7 @@ export function compileChecks(config: Config): CompiledChecks {
     if (template === undefined) continue;
     const compiled = compileCheck(name, check, template, config);
     if (compiled !== undefined) checks.set(name, compiled);
-    else if (missing(check, template)) {
+    else if (textFor(check, template) === undefined) {
       const message = `="${check.template}": has no ${needed(check)}, which ${check.kind} needs`;
       problems.push({ path: ['checks', name, 'template'], message });
     }
@@ -58,10 +67,28 @@ export function compileChecks(config: Config): CompiledChecks {
   return problems.length > 0 ? { ok: false, problems } : { ok: true, checks };
 }
 
-const needed = ({ kind }: CheckConfig) => (kind === 'ratio' ? 'total and bad' : 'buckets');
+const needed = ({ kind }: CheckConfig): string => {
+  switch (kind) {
+    case 'ratio':
+      return 'total and bad';
+    case 'histogram':
+      return 'buckets or nativeHistogram';
+    case 'gauge-per-pod':
+      return 'gauge';
+  }
+};
 
-const missing = (check: CheckConfig, template: TemplateConfig): boolean =>
-  check.kind === 'ratio' ? template.total === undefined : template.buckets === undefined;
+/** The text that selects what a check of this kind compares. */
+function textFor({ kind }: CheckConfig, template: TemplateConfig): string | undefined {
+  switch (kind) {
+    case 'ratio':
+      return template.total;
+    case 'histogram':
+      return template.nativeHistogram ?? template.buckets;
+    case 'gauge-per-pod':
+      return template.gauge;
+  }
+}
 
 function compileCheck(
   name: string,
@@ -69,11 +96,14 @@ function compileCheck(
   template: TemplateConfig,
   config: Config,
 ): CompiledCheck | undefined {
-  const selectorText = check.kind === 'ratio' ? template.total : template.buckets;
+  const selectorText = textFor(check, template);
   if (selectorText === undefined) return undefined;
   const selector = parseSelector(selectorText);
-  const bad = check.kind === 'ratio' ? parseMatchers(template.bad ?? '') : noMatchers;
-  if (!selector.ok || !bad.ok) return undefined;
+  const isRatio = check.kind === 'ratio';
+  const bad = isRatio && template.bad !== undefined ? parseMatchers(template.bad) : noMatchers;
+  const apart = isRatio ? template.badTotal : undefined;
+  const failures = apart === undefined ? undefined : parseSelector(apart);
+  if (!selector.ok || !bad.ok || failures?.ok === false) return undefined;
   return {
     name,
     kind: check.kind,
@@ -83,6 +113,11 @@ function compileCheck(
     selector: selector.value,
     selectorText,
     bad: bad.value,
+    failures:
+      apart === undefined || failures === undefined
+        ? undefined
+        : { selector: failures.value, selectorText: apart },
+    native: check.kind === 'histogram' && template.nativeHistogram !== undefined,
     podLabel: template.podLabel,
     replicaLabels: config.sources.get(template.source)?.replicaLabels ?? [],
   };
@@ -97,7 +132,7 @@ function templateProblems(name: string, template: TemplateConfig): TemplateProbl
       message: `: at character ${offset + 1}: ${why}`,
     }));
   const problems: TemplateProblem[] = [];
-  for (const key of ['total', 'buckets'] as const) {
+  for (const key of ['total', 'badTotal', 'buckets', 'nativeHistogram', 'gauge'] as const) {
     const text = template[key];
     if (text === undefined) continue;
     const selector = parseSelector(text);
@@ -123,6 +158,9 @@ function selectorFaults(selector: TemplateSelector, key: string): PromqlFault[] 
   }
   if (key === 'buckets' && selector.matchers.some(({ label }) => label === 'le')) {
     complain('may not choose by le: all bounds are needed');
+  }
+  if (key === 'nativeHistogram' && /_(?:bucket|count|sum)$/.test(selector.metric)) {
+    complain('ends as a classic histogram does; a native one is selected by its bare name');
   }
   return faults;
 }

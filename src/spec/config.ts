@@ -71,9 +71,18 @@ const template = z
     bad: promqlText
       .optional()
       .describe('Label matchers that tell failed requests among them, e.g. code=~"5..".'),
+    badTotal: promqlText
+      .optional()
+      .describe('Instead of bad: selector of a counter of failed requests alone.'),
     buckets: promqlText
       .optional()
       .describe('Selector of the latency histogram (_bucket) of one arm, with placeholders.'),
+    nativeHistogram: promqlText
+      .optional()
+      .describe('Instead of buckets: selector of a native latency histogram.'),
+    gauge: promqlText
+      .optional()
+      .describe('Selector of a gauge of the pods of one arm; needs podLabel.'),
     podLabel: z
       .string()
       .regex(/^[a-zA-Z_][a-zA-Z0-9_]{0,63}$/, { error: 'is no label name' })
@@ -81,27 +90,89 @@ const template = z
       .describe('Label that names the pod, where there is one; tells how much pods differ.'),
   })
   .superRefine((value, context) => {
-    if ((value.total === undefined) !== (value.bad === undefined)) {
-      context.addIssue({ code: 'custom', message: 'total and bad belong together' });
-    }
-    if (value.total === undefined && value.buckets === undefined) {
-      context.addIssue({
-        code: 'custom',
-        message: 'needs total and bad, or buckets, or all three',
-      });
-    }
+    for (const message of templateFaults(value)) context.addIssue({ code: 'custom', message });
   });
 
-const check = z.strictObject({
-  kind: z
-    .enum(['ratio', 'histogram'], { error: 'use ratio or histogram' })
-    .describe('ratio: share of failed requests. histogram: share of requests slower than a bound.'),
-  template: configName.describe('Name of the template.'),
-  share: factor(0.001, 1)
-    .optional()
-    .describe('Weight of its evidence among the checks of a rollout; default: by kind.'),
-  dryRun: z.boolean().default(false).describe('Computed and shown, never acted on.'),
-});
+interface TemplateTexts {
+  readonly total?: string | undefined;
+  readonly bad?: string | undefined;
+  readonly badTotal?: string | undefined;
+  readonly buckets?: string | undefined;
+  readonly nativeHistogram?: string | undefined;
+  readonly gauge?: string | undefined;
+  readonly podLabel?: string | undefined;
+}
+
+/** What belongs together, and what excludes each other. */
+function templateFaults(value: TemplateTexts): readonly string[] {
+  const { total, bad, badTotal, buckets, nativeHistogram, gauge, podLabel } = value;
+  const failed = bad ?? badTotal;
+  const faults: string[] = [];
+  if ((total === undefined) !== (failed === undefined)) {
+    faults.push('total and bad, or total and badTotal, belong together');
+  }
+  if (bad !== undefined && badTotal !== undefined) {
+    faults.push('bad chooses among total, badTotal is a counter of its own: use one of them');
+  }
+  if (buckets !== undefined && nativeHistogram !== undefined) {
+    faults.push('buckets and nativeHistogram are the same metric in two forms: use one of them');
+  }
+  if (gauge !== undefined && podLabel === undefined) {
+    faults.push('gauge needs podLabel, the label that names the pod: pods are compared');
+  }
+  if ([total, buckets, nativeHistogram, gauge].every((text) => text === undefined)) {
+    faults.push('needs total and bad (or badTotal), buckets (or nativeHistogram), or gauge');
+  }
+  return faults;
+}
+
+const checkKinds = ['ratio', 'histogram', 'gauge-per-pod'] as const;
+
+const gaugeTolerance = z
+  .strictObject({
+    ratio: factor(1, 1000).default(1.25).describe('Factor on the worst stable pod.'),
+    absolute: factor(0, 1e18).default(0).describe('Added to it, in the unit of the gauge.'),
+  })
+  .refine(({ ratio, absolute }) => ratio > 1 || absolute > 0, {
+    error: 'tolerates nothing; use a ratio above 1 or an absolute above 0',
+  });
+
+const check = z
+  .strictObject({
+    kind: z
+      .enum(checkKinds, { error: 'use ratio, histogram or gauge-per-pod' })
+      .describe(
+        'ratio: share of failed requests. histogram: share of requests slower than a bound. ' +
+          'gauge-per-pod: a value of the canary pods beside that of the stable pods.',
+      ),
+    template: configName.describe('Name of the template.'),
+    share: factor(0.001, 1)
+      .optional()
+      .describe('Weight of its evidence among the checks of a rollout; default: by kind.'),
+    dryRun: z.boolean().default(false).describe('Computed and shown, never acted on.'),
+    onEmpty: z
+      .enum(['hold', 'ignore'], { error: 'use hold or ignore' })
+      .default('hold')
+      .describe('While there is no fresh answer: no step, or steps without this check.'),
+    direction: z
+      .enum(['up', 'down'], { error: 'use up or down' })
+      .optional()
+      .describe('gauge-per-pod: where worse lies; up unless told.'),
+    tolerance: gaugeTolerance
+      .optional()
+      .describe('gauge-per-pod: how far a canary pod may lie beyond the worst stable pod.'),
+    window: span(5000, 3_600_000)
+      .optional()
+      .describe('gauge-per-pod: so long it must lie there for one look; 30s unless told.'),
+  })
+  .superRefine((value, context) => {
+    if (value.kind === 'gauge-per-pod') return;
+    for (const key of ['direction', 'tolerance', 'window'] as const) {
+      if (value[key] === undefined) continue;
+      const message = `is for gauge-per-pod, and this check is a ${value.kind}`;
+      context.addIssue({ code: 'custom', path: [key], message });
+    }
+  });
 
 const tolerance = (ratio: number, points: string) =>
   z

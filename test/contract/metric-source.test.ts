@@ -11,6 +11,7 @@ import {
 import { metricSources } from '../../src/metric-sources/registry.ts';
 import { configSchema } from '../../src/spec/config.ts';
 import {
+  firstOf,
   namesOf,
   requestOf,
   type StoredSeries,
@@ -132,7 +133,7 @@ describe.each(Object.entries(metricSources))('metric source %s', (kind, create) 
         );
         stream = step.stream;
         for (const one of step.polls) {
-          const [counts] = one.checks['errors'] ?? [];
+          const counts = firstOf(one.checks['errors']);
           for (const key of ['nc', 'xc', 'ns', 'xs'] as const) sums[key] += counts?.[key] ?? 0;
         }
         return step;

@@ -149,6 +149,8 @@ describe('a dry-run check', () => {
       ...policy,
       checks: [shown],
     });
+    const verdict = judge(state, { ...policy, checks: [shown] }, { now: state.at ?? (0 as never) });
+    expect(verdict).toMatchObject({ kind: 'inconclusive', reason: 'not-enough-evidence' });
     expect(state.recent.nc).toBeGreaterThan(0);
     expect(state.recent.xs).toBe(0);
   });

@@ -11,6 +11,7 @@ import {
   type StreamStep,
   windowOf,
 } from '../../../src/metric-sources/poll-stream.ts';
+import { firstOf } from './rows.ts';
 
 const since = instant(1_000_000_000);
 
@@ -171,7 +172,7 @@ test('no request is lost or counted twice', () => {
           .filter((one) => !bad || one.bad)
           .reduce((sum, one) => sum + totalGrowth(one, first.since, last.at), 0);
       const counted = (of: 'nc' | 'xc') =>
-        polls.reduce((sum, { checks }) => sum + (checks['errors']?.[0]?.[of] ?? 0), 0);
+        polls.reduce((sum, { checks }) => sum + (firstOf(checks['errors'])?.[of] ?? 0), 0);
       expect(counted('nc')).toBe(grown(false));
       expect(counted('xc')).toBe(grown(true));
     }),

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { type CheckCounts, type Counts, isGauges } from '../../../src/analysis/counts.ts';
 import { millis, seconds } from '../../../src/lib/units.ts';
 import type { EvidenceNames, EvidenceRequest } from '../../../src/metric-sources/metric-source.ts';
 import type { CompiledCheck, CompiledChecks } from '../../../src/metric-sources/template.ts';
@@ -70,3 +71,7 @@ export const traefikSeries = (
 });
 
 export const oneSecond = millis(1000);
+
+/** Counts of the first component of a check. */
+export const firstOf = (counts: CheckCounts | undefined): Counts | undefined =>
+  counts === undefined || isGauges(counts) ? undefined : counts[0];

@@ -11,6 +11,7 @@ import {
   storedStream,
   windowOf,
 } from '../../../src/metric-sources/poll-stream.ts';
+import { firstOf } from './rows.ts';
 
 const since = 1_000_000;
 const at = (second: number): Instant => instant(since + second * 1000);
@@ -78,7 +79,7 @@ describe('one check', () => {
   test('no series of the canary beside a fresh stable is no request, not a hold', () => {
     const step = run(60, [stable]);
     expect(step.unusable.size).toBe(0);
-    expect(step.polls.every(({ checks }) => checks['errors']?.[0]?.nc === 0)).toBe(true);
+    expect(step.polls.every(({ checks }) => firstOf(checks['errors'])?.nc === 0)).toBe(true);
   });
 
   test('the first value of a series born during the rollout counts in full', () => {
@@ -93,7 +94,7 @@ describe('one check', () => {
       { bad: true },
     );
     const { polls } = run(20, [stableUntil(20), canary, failed]);
-    const counted = polls.map(({ checks }) => checks['errors']?.[0]);
+    const counted = polls.map(({ checks }) => firstOf(checks['errors']));
     expect(counted.reduce((sum, one) => sum + (one?.nc ?? 0), 0)).toBe(9 + 3);
     expect(counted.reduce((sum, one) => sum + (one?.xc ?? 0), 0)).toBe(3);
   });
@@ -107,7 +108,7 @@ describe('one check', () => {
       [10, 9],
     ]);
     const { polls } = run(10, [counter]);
-    expect(polls.map(({ checks }) => checks['errors']?.[0]?.ns)).toEqual([7, 2]);
+    expect(polls.map(({ checks }) => firstOf(checks['errors'])?.ns)).toEqual([7, 2]);
   });
 
   test.each<[what: string, all: Series[], second: number, code: string]>([
@@ -231,7 +232,7 @@ describe('two checks', () => {
     const failed = fail(first.stream, 20);
     expect(failed.polls).toEqual([]);
     const back = step(failed.stream, 20, latency(20));
-    expect(back.polls.map(({ checks }) => checks['errors']?.[0]?.ns)).toEqual([50, 50]);
+    expect(back.polls.map(({ checks }) => firstOf(checks['errors'])?.ns)).toEqual([50, 50]);
     expect(fail(failed.stream, 45).polls.map(({ checks }) => Object.keys(checks))).toHaveLength(7);
   });
 

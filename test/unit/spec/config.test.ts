@@ -34,6 +34,7 @@ test('what is shipped is valid, and so is every template in it', () => {
     'latency',
     'application-errors',
     'application-latency',
+    'memory',
   ]);
   expect(result.config.sources.get('default')?.url).toBe('http://prometheus.monitoring.svc:9090');
   expect([...result.config.profiles.keys()]).toEqual(['default', 'strict', 'lenient']);
@@ -187,7 +188,57 @@ test.each<[what: string, text: string, message: string]>([
   [
     'total without bad',
     withChange({}).replace('    bad: code=~"5.."\n', ''),
-    'templates.app: total and bad belong together',
+    'templates.app: total and bad, or total and badTotal, belong together',
+  ],
+  [
+    'two ways to tell failures',
+    withChange({ template: '    badTotal: f{namespace="$namespace",pod=~"$pods"}' }),
+    'templates.app: bad chooses among total, badTotal is a counter of its own: use one of them',
+  ],
+  [
+    'failures without requests',
+    withChange({}).replace('    total: m', '    badTotal: m').replace('    bad: code=~"5.."\n', ''),
+    'templates.app: total and bad, or total and badTotal, belong together',
+  ],
+  [
+    'a histogram in two forms',
+    withChange({ template: '    buckets: b{}\n    nativeHistogram: n{}' }),
+    'templates.app: buckets and nativeHistogram are the same metric',
+  ],
+  [
+    'a gauge of nobody',
+    withChange({ template: '    gauge: g{namespace="$namespace",pod=~"$pods"}' }),
+    'templates.app: gauge needs podLabel',
+  ],
+  [
+    'an unknown kind of check',
+    withChange({}).replace('kind: ratio', 'kind: gauge'),
+    'checks.errors.kind="gauge": use ratio, histogram or gauge-per-pod',
+  ],
+  [
+    'a direction of a ratio',
+    withChange({}).replace('template: app }', 'template: app, direction: up }'),
+    'checks.errors.direction="up": is for gauge-per-pod, and this check is a ratio',
+  ],
+  [
+    'an unknown direction',
+    withChange({}).replace('template: app }', 'template: app, direction: left }'),
+    'checks.errors.direction="left": use up or down',
+  ],
+  [
+    'a tolerance of nothing',
+    withChange({}).replace('template: app }', 'template: app, tolerance: { ratio: 1 } }'),
+    'checks.errors.tolerance: tolerates nothing; use a ratio above 1 or an absolute above 0',
+  ],
+  [
+    'a tolerance below one',
+    withChange({}).replace('template: app }', 'template: app, tolerance: { ratio: 0.5 } }'),
+    'checks.errors.tolerance.ratio="0.5": use a number from 1 to 1000',
+  ],
+  [
+    'an unknown answer to nothing',
+    withChange({}).replace('template: app }', 'template: app, onEmpty: promote }'),
+    'checks.errors.onEmpty="promote": use hold or ignore',
   ],
   ['a key given twice', 'sources: {}\nsources: {}', 'haldane.yaml:2:1 Map keys must be unique'],
   ['broken YAML', 'a: [', 'haldane.yaml:1:5'],
@@ -258,7 +309,32 @@ test.each<[what: string, change: readonly [string, string], message: string]>([
   [
     'a histogram check without buckets',
     ['kind: ratio', 'kind: histogram'],
-    'has no buckets, which histogram needs',
+    'has no buckets or nativeHistogram, which histogram needs',
+  ],
+  [
+    'a gauge check without gauge',
+    ['kind: ratio', 'kind: gauge-per-pod'],
+    'checks.errors.template="app": has no gauge, which gauge-per-pod needs',
+  ],
+  [
+    'a counter of failures of every namespace',
+    ['bad: code=~"5.."', 'badTotal: f{pod=~"$pods"}'],
+    'badTotal: at character 1: does not use $namespace',
+  ],
+  [
+    'an aggregated gauge',
+    ['    bad:', '    podLabel: pod\n    gauge: sum(g)\n    bad:'],
+    'gauge: at character 1: AggregateExpr',
+  ],
+  [
+    'a gauge without arms',
+    ['    bad:', '    podLabel: pod\n    gauge: g{namespace="$namespace"}\n    bad:'],
+    'gauge: at character 1: uses none of $service',
+  ],
+  [
+    'a native histogram by its classic name',
+    ['    bad:', '    nativeHistogram: m_bucket{namespace="$namespace",pod=~"$pods"}\n    bad:'],
+    'ends as a classic histogram does',
   ],
 ])('a template with %s is refused', (_what, [from, to], message) => {
   const text = withChange({}).replace(from, () => to);
