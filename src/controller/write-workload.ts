@@ -11,6 +11,7 @@ import { type Resource, resources } from '../kubernetes/resources.ts';
 import { templateHash } from '../kubernetes/template.ts';
 import { isOperatingError } from '../lib/errors.ts';
 import {
+  marks,
   pinAnnotation,
   pinKey,
   type Snapshot,
@@ -48,6 +49,10 @@ export async function createCanary(
   signal: AbortSignal,
 ): Promise<void> {
   const deployment = await freshDeployment(s, effects, signal);
+  // I12: another leader may have rejected this revision, and taken its canary away, meanwhile.
+  const rejected = deployment.metadata.annotations?.[marks.rejected];
+  if (rejected !== s.deployment.annotations[marks.rejected])
+    throw outdated(`Deployment ${s.deployment.name}`);
   const body = canaryReplicaSet(deployment, action.state.revision, encodeState(action.state));
   await createOnce(resources.replicaSets, s, body, effects, signal);
 }

@@ -9,12 +9,12 @@ import {
   noLeftover,
   pinTo,
   routeAccepted,
-  routeInForce,
   shiftTo,
   waiting,
   watched,
 } from './conditions.ts';
 import type { Decision } from './decision.ts';
+import { listing } from './listing.ts';
 import type { Condition, Waiting } from './mechanism.ts';
 import { canaryReplicas, marks, type Snapshot, stateOf, wantedRevision } from './snapshot.ts';
 import type { RolloutState } from './state.ts';
@@ -99,24 +99,7 @@ const returning = (s: Snapshot, d: Decision): boolean =>
 
 /** Up to the weight of one step: pods, then a record, then traffic. */
 const climb: readonly Condition[] = [
-  {
-    // The handshake: a gateway that cannot resolve the canary answers 500, so it is listed without
-    // weight first.
-    name: 'route lists the canary',
-    met: (s) => s.route?.canaryService !== undefined,
-    toward: (): Action => ({ kind: 'attach-route' }),
-  },
-  {
-    name: 'route is accepted with the canary listed',
-    met: (s) => (s.route?.weight ?? 0) > 0 || s.route?.accepted === true,
-    toward: (s) => watched(s.route?.refusal ?? 'the gateway to accept the route'),
-  },
-  {
-    // A gateway that has resolved the Service may not know its endpoints yet, and would answer 503.
-    name: 'gateway has followed the listing',
-    met: (s) => (s.route?.weight ?? 0) > 0 || routeInForce(s),
-    toward: () => waiting('the data plane to learn the endpoints of the canary'),
-  },
+  ...listing,
   {
     // Record, then shift: a deposed leader's raise fails on the record, and a crash in between asks
     // for new evidence.

@@ -1,3 +1,4 @@
+import { percent } from '../lib/units.ts';
 import type { Action } from './action.ts';
 import {
   canaryPodsGone,
@@ -22,6 +23,12 @@ import type { RouteMark } from './views.ts';
 
 const outcomeOf = (d: Decision): Outcome | undefined =>
   d.goal.kind === 'roll-back' || d.goal.kind === 'withdraw' ? d.goal.outcome : undefined;
+/** An opt-out blames nobody either. */
+const ended = (s: Snapshot, d: Decision): Outcome => {
+  const { rule, because } = d;
+  const weight = s.route?.weight ?? percent(0);
+  return outcomeOf(d) ?? { kind: 'superseded', rule, because, at: s.now, weight, step: 0 };
+};
 const rejects = (d: Decision): boolean => d.goal.kind === 'roll-back';
 
 const markFor = (s: Snapshot, d: Decision): RouteMark => ({
@@ -116,12 +123,11 @@ export const takeCanaryAway: readonly Condition[] = [
     toward: () => waiting('the data plane to follow the restored route'),
   },
   {
+    // The end is recorded even where there are no pods: it outdates the state that a deposed leader
+    // may have seen, who would scale the canary up when the Service is the user’s own again.
     name: 'canary is scaled to 0',
-    met: (s) => s.canary === undefined || s.canary.replicas === 0,
-    toward: (_s, d): Action => {
-      const outcome = outcomeOf(d);
-      return { kind: 'scale-canary', replicas: 0, ...(outcome === undefined ? {} : { outcome }) };
-    },
+    met: (s) => s.canary === undefined || (s.canary.replicas === 0 && stateOf(s)?.outcome !== null),
+    toward: (s, d): Action => ({ kind: 'scale-canary', replicas: 0, outcome: ended(s, d) }),
   },
   {
     name: 'canary pods are gone',

@@ -41,6 +41,8 @@ export function brokenBy(action: Action, s: Snapshot): string | undefined {
 function brokenByWeight(to: number, s: Snapshot): string | undefined {
   const state = stateOf(s);
   if (s.canaryService === undefined) return 'I2: no weight for a Service that does not exist';
+  if (s.route?.canaryService !== s.canaryService.name)
+    return 'I2: no weight for the Service of another revision';
   if (s.endpoints.canary.size === 0) return 'I1: no weight for a Service without ready endpoints';
   if (state === undefined) return 'S1: no weight without recorded state';
   if (to > state.step.to) return 'S1: no weight above the recorded step';

@@ -16,6 +16,7 @@ import {
   waiting,
   watched,
 } from './conditions.ts';
+import { listing } from './listing.ts';
 import type { Condition } from './mechanism.ts';
 import { marks, noticePending, type Snapshot, since, stateOf, wantedRevision } from './snapshot.ts';
 
@@ -37,6 +38,8 @@ const handOver: readonly Condition[] = [
     toward: (s) => pinTo(s, s.stable),
   },
   ...canaryServes((s) => s.deployment.replicas),
+  // A person may ask for promotion before the first weight.
+  ...listing,
   {
     name: 'promotion is recorded',
     met: (s) => stateOf(s)?.step.index === promotionIndex(s),

@@ -64,6 +64,13 @@ const unmarked = aDeployment({ annotations: { 'haldane.dev/enabled': 'true' } })
 const emptySet = aReplicaSet(canaryHash, { replicas: 0, statusReplicas: 0 });
 const noEndpoints = { stable: aSnapshot().endpoints.stable, canary: new Set<string>() };
 
+/** What the route says when it names another canary. */
+const another = (weight: number) => {
+  const canaryService = 'web-canary-cccccccccc';
+  const record = { ...(attached.record as object), revision: 'cccccccccc', canaryService };
+  return { weight: percent(weight), canaryService, record: record as never };
+};
+
 describe('the way up, one write after another', () => {
   const start = { state: fresh, route: plainRoute };
   test.each<[string, Partial<Snapshot>, string]>([
@@ -123,6 +130,33 @@ describe('the way up, one write after another', () => {
     ],
     ['pods are ready', start, 'attach-route'],
     [
+      // Its weight would go to a Service that is not there.
+      'a deposed leader has listed the canary of an earlier revision',
+      { state: fresh, route: { ...attached, ...another(0) } },
+      'restore-route',
+    ],
+    [
+      'and somebody has given it weight',
+      { state: fresh, route: { ...attached, ...another(10) } },
+      'cut-route',
+    ],
+    [
+      'a person asks for promotion before the first weight',
+      {
+        ...start,
+        request: {
+          verb: 'promote',
+          revision: canaryHash,
+          step: 0,
+          id: 'a',
+          by: 'ann',
+        },
+        canary: bare({ replicas: 4, available: 4 }),
+        endpoints: { stable: new Set(['x']), canary: new Set(['1', '2', '3', '4']) },
+      },
+      'attach-route',
+    ],
+    [
       'the route is not accepted yet',
       { state: fresh, route: { ...attached, accepted: false } },
       'wait: route is accepted with the canary listed',
@@ -172,6 +206,9 @@ describe('the way down', () => {
       conditions: [{ type: 'Progressing', status: 'False', reason: 'ProgressDeadlineExceeded' }],
     }),
   };
+  const outcome = { kind: 'rollback', rule: 'evidenceWorse', because: 'worse', step: 2 } as const;
+  const over = aState({ outcome: { ...outcome, at: at(-9), weight: percent(5) } });
+  const scaled = { canary: bare({ replicas: 0 }), state: over };
   test.each<[string, Partial<Snapshot>, string]>([
     ['the verdict fails: the cut is the first write', failing, 'cut-route'],
     ['the cut is made', { route: rejected }, 'mark-rejected'],
@@ -188,16 +225,18 @@ describe('the way down', () => {
     ['requests have drained', { route: rejected, ...recorded }, 'restore-route'],
     ['the route is restored', { route: plainRoute, ...recorded }, 'scale-canary'],
     [
-      'pods are going',
+      // Or a deposed leader that saw the same state would scale it up behind an unpinned Service.
+      'no pod was ever started: the end is recorded all the same',
       { route: plainRoute, ...recorded, canary: bare({ replicas: 0 }) },
-      'wait: canary pods are gone',
+      'scale-canary',
     ],
+    ['pods are going', { route: plainRoute, ...recorded, ...scaled }, 'wait: canary pods are gone'],
     [
       'pods are gone',
       {
         route: plainRoute,
         ...recorded,
-        canary: bare({ replicas: 0 }),
+        ...scaled,
         pods: { stable: aSnapshot().pods.stable, canary: [] },
       },
       'unpin-service',
@@ -207,7 +246,7 @@ describe('the way down', () => {
       {
         route: plainRoute,
         ...recorded,
-        canary: bare({ replicas: 0 }),
+        ...scaled,
         pods: { stable: aSnapshot().pods.stable, canary: [] },
         service: unpinned,
       },
@@ -218,7 +257,7 @@ describe('the way down', () => {
       {
         route: plainRoute,
         ...recorded,
-        canary: bare({ replicas: 0 }),
+        ...scaled,
         pods: { stable: aSnapshot().pods.stable, canary: [] },
         service: unpinned,
         canaryService: undefined,
@@ -231,7 +270,7 @@ describe('the way down', () => {
         route: plainRoute,
         ...recorded,
         ...told,
-        canary: bare({ replicas: 0 }),
+        ...scaled,
         pods: { stable: aSnapshot().pods.stable, canary: [] },
         service: unpinned,
         canaryService: undefined,
