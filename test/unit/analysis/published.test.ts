@@ -8,6 +8,7 @@ import { totalWealth } from '../../../src/analysis/total.ts';
 import { seededRandom } from '../../../src/lib/random.ts';
 import { percent } from '../../../src/lib/units.ts';
 import { counts, errorsPoll, run, weight } from './polls.ts';
+import { drawnArms } from './reference/arms.ts';
 import {
   bestRho,
   betaBinomial,
@@ -18,6 +19,16 @@ import {
   waldBernoulli,
   waldSaving,
 } from './reference/mixtures.ts';
+import {
+  empiricalBand,
+  firstIsBestPValue,
+  firstRejection,
+  gammaPoisson,
+  gammaPoissonBound,
+  logRatioSequence,
+  quantilePValue,
+  shareInterval,
+} from './reference/sequences.ts';
 import { upperNormal } from './reference/special.ts';
 
 describe('confseq', () => {
@@ -33,6 +44,35 @@ describe('confseq', () => {
   it('normal mixture', () => {
     expect(bestRho(100, 0.05)).toBeCloseTo(12.60056, 5);
     expect(normalBound(100, bestRho(100, 0.05), 0.05)).toBeCloseTo(30.35209, 4);
+  });
+
+  it('gamma-Poisson mixture and its bound', () => {
+    expect(gammaPoisson(10, 100, 100, 0.05, 2)).toBeCloseTo(-0.06991219, 6);
+    expect(gammaPoissonBound(100, 100, 0.05, 2)).toBeCloseTo(30.1949, 4);
+  });
+
+  it('interval of a share', () => {
+    const some = shareInterval(700, 1000, 0.05, 100);
+    expect(some.low).toBeCloseTo(0.651629, 5);
+    expect(some.high).toBeCloseTo(0.745949, 5);
+    const few = shareInterval(1, 50, 0.05, 50);
+    expect(few.low).toBe(0);
+    expect(few.high).toBeCloseTo(0.13489, 5);
+  });
+
+  it('band of a distribution function', () => {
+    expect(empiricalBand(1000, 0.05, 100, 0.85)).toBeCloseTo(0.08204769, 5);
+  });
+
+  const numbers = Array.from({ length: 1000 }, (_, i) => i + 1);
+  it.each([
+    [0.5, 70, 0.814704],
+    [0.5, 85, 0.0838055],
+    [0.5, 100, 0.0054947],
+    [0.9, 55, 0.0340463],
+  ])('quantile %f of 1 … 1000 and of the same shifted by %i', (quantile, by, expected) => {
+    const shifted = numbers.map((x) => x + by);
+    expect(quantilePValue([numbers, shifted], quantile, 100)).toBeCloseTo(expected, 6);
   });
 });
 
@@ -71,13 +111,37 @@ describe('ssrm', () => {
   });
 });
 
-describe('savvi', () => {
-  it('a wrong split is rejected at its published sample', () => {
-    expect(splitPValue([40, 129, 233], [0.1, 0.4, 0.5], 100)).toBeCloseTo(0.0484559, 6);
+describe('savvi, on the streams that NumPy draws with seed 1', () => {
+  it('a wrong split', () => {
+    const arms = drawnArms(1, [0.1, 0.3, 0.6], 1000);
+    const found = firstRejection(arms, 3, (seen) => splitPValue(seen, [0.1, 0.4, 0.5], 100));
+    expect(found).toMatchObject({ n: 402, counts: [40, 129, 233] });
+    expect(found?.p).toBeCloseTo(0.04845591105969517, 9);
   });
 
-  it('two Poisson rates differ at their published sample', () => {
-    expect(splitPValue([148, 62], [0.8, 0.2], 100)).toBeCloseTo(0.0455796, 6);
+  it('two Poisson rates: when they differ, and by how much', () => {
+    const weights = [0.8 * Math.exp(1.5), 0.2 * Math.exp(2)] as const;
+    const first = weights[0] / (weights[0] + weights[1]);
+    const arms = drawnArms(1, [first, 1 - first], 1500);
+    const found = firstRejection(arms, 2, (seen) => splitPValue(seen, [0.8, 0.2], 100));
+    expect(found).toMatchObject({ n: 210, counts: [148, 62] });
+    expect(found?.p).toBeCloseTo(0.045579631759249686, 9);
+    const { low, high } = logRatioSequence(arms.slice(0, 210), [0.8, 0.2], 0.05);
+    expect(low).toBeCloseTo(0.00464625, 7);
+    expect(high).toBeCloseTo(0.75493987, 6);
+  });
+
+  it('three arms of Bernoulli outcomes, the first not the best', () => {
+    const weights = [0.1 * 0.2, 0.3 * 0.3, 0.6 * 0.4];
+    const all = weights.reduce((a, b) => a + b, 0);
+    const arms = drawnArms(
+      1,
+      weights.map((one) => one / all),
+      5250,
+    );
+    const found = firstRejection(arms, 3, (seen) => firstIsBestPValue(seen, [0.1, 0.3, 0.6]));
+    expect(found?.n).toBe(302);
+    expect(found?.p).toBeCloseTo(0.04923546556969403, 7);
   });
 });
 
@@ -115,6 +179,7 @@ describe('rules of others, as their users met them', () => {
     expect(kayentaClass(hundreds(7), ones)).toBe('Pass');
     expect(kayentaClass(hundreds(8), ones)).toBe('High');
     expect(kayentaClass([0, 1, 2, 1, 0, 0], [0, 0, 0, 0, 0, 0])).toBe('Pass');
+    expect(kayentaClass([1, 4, 2, 3, 1], [0, 0, 0, 0, 0])).toBe('High');
     expect(kayentaClass(ones, ones)).toBe('Pass');
     expect(kayentaClass([], ones)).toBe('Nodata');
   });
@@ -127,6 +192,13 @@ describe('rules of others, as their users met them', () => {
     const second = [0, 1, 2, 1, 0, 0].map((bad, k) => minute(k, bad, 0));
     expect(run(second).rejected).toBeNull();
     expect(totalWealth(run(second), defaultPolicy).wealth).toBeLessThan(1);
+    // 1, 4, 2, 3 and 1 errors a minute mean something only beside the number of requests.
+    const third = (requests: number) =>
+      [1, 4, 2, 3, 1].map((bad, k) =>
+        errorsPoll(k, counts(requests, bad, requests, 0), { seconds: 60, weight: weight(50) }),
+      );
+    expect(run(third(60)).rejected).not.toBeNull();
+    expect(run(third(6000)).rejected).toBeNull();
   });
 
   it('a textbook test looked at again and again errs ten times as often as it says', () => {

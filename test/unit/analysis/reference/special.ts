@@ -70,3 +70,41 @@ function normalTail(z: number): number {
   }
   return 0.5 - density * sum;
 }
+
+/** ln of the upper incomplete gamma integral Γ(a, x), x > 0. Source: DLMF 8.7.1 and 8.9.2. */
+export function lnUpperGamma(a: number, x: number): number {
+  const front = a * Math.log(x) - x;
+  if (x < a + 1) {
+    let [term, sum] = [1 / a, 1 / a];
+    for (let k = 1; k < 10_000 && term > sum * 1e-17; k += 1) {
+      term *= x / (a + k);
+      sum += term;
+    }
+    return lnGamma(a) + Math.log1p(-sum * Math.exp(front - lnGamma(a)));
+  }
+  // Lentz's method, from the even part of the continued fraction.
+  let b = x + 1 - a;
+  let [c, d] = [1e300, 1 / b];
+  let result = d;
+  for (let k = 1; k < 10_000; k += 1) {
+    const term = -k * (k - a);
+    b += 2;
+    d = 1 / (term * d + b);
+    c = b + term / c;
+    result *= c * d;
+    if (Math.abs(c * d - 1) < 1e-16) break;
+  }
+  return front + Math.log(result);
+}
+
+/** Least value of a function with one valley between two ends; by golden sections. */
+export function valley(f: (x: number) => number, from: number, to: number): number {
+  const ratio = (Math.sqrt(5) - 1) / 2;
+  let [a, b] = [from, to];
+  for (let i = 0; i < 200; i += 1) {
+    const [left, right] = [b - ratio * (b - a), a + ratio * (b - a)];
+    if (f(left) < f(right)) b = right;
+    else a = left;
+  }
+  return (a + b) / 2;
+}
