@@ -195,7 +195,7 @@ describe('rules of others, as their users met them', () => {
     // 1, 4, 2, 3 and 1 errors a minute mean something only beside the number of requests.
     const third = (requests: number) =>
       [1, 4, 2, 3, 1].map((bad, k) =>
-        errorsPoll(k, counts(requests, bad, requests, 0), { seconds: 60, weight: weight(50) }),
+        errorsPoll(k, counts(requests, bad, 9 * requests, 0), { seconds: 60, weight: weight(10) }),
       );
     expect(run(third(60)).rejected).not.toBeNull();
     expect(run(third(6000)).rejected).toBeNull();
