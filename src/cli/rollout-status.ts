@@ -1,3 +1,4 @@
+import { ladderWords } from '../analysis/ladder-words.ts';
 import { type Percent, percent } from '../lib/units.ts';
 import { marks, type Rejection } from '../rollout/snapshot.ts';
 import type { CheckSummary, Phase, RolloutState } from '../rollout/state.ts';
@@ -19,6 +20,8 @@ export interface RolloutStatus {
   /** 1-based; 0 before the first step. */
   readonly step: number;
   readonly steps: readonly Percent[];
+  /** Why it begins at its first step and how long that takes; null while not known. */
+  readonly ladder: string | null;
   /** Hash of the pod template that the Deployment asks for. */
   readonly revision: string;
   readonly stableRevision: string | null;
@@ -66,6 +69,7 @@ export function rolloutStatus(facts: Facts, asked: Asked): RolloutStatus {
     weightPercent: weightOf(facts, state),
     step: state === undefined ? 0 : stepOf(state, route?.weight),
     steps: state?.spec.steps ?? asked.spec?.steps ?? [],
+    ladder: ladderOf(state),
     revision: deployment.templateHash,
     stableRevision: stable?.templateHash ?? null,
     attempt: state?.attempt ?? rejection?.attempt ?? 1,
@@ -86,6 +90,9 @@ export function rolloutStatus(facts: Facts, asked: Asked): RolloutStatus {
     problems: asked.problems.map(({ message }) => message),
   };
 }
+
+const ladderOf = (state: RolloutState | undefined): string | null =>
+  (state?.ladder ? ladderWords(state.ladder, state.spec.steps) : undefined) ?? null;
 
 /** The rejection of the template that the Deployment asks for. */
 export const rejectionOf = ({ deployment, rejections }: Facts): Rejection | undefined =>

@@ -56,6 +56,8 @@ export function statusCard(shown: RolloutStatus, options: TextOptions): string {
     say('image', `${container}: ${from} → ${to}`);
   }
   if (status.phase !== 'not-opted-in') say('revision', revisions(status));
+  // Later than the first step it is history.
+  if (status.ladder !== null && status.step <= 1) say('steps', status.ladder);
   for (const check of status.checks) say('check', checkText(check));
   if (status.exposedRequests > 0) {
     const { exposedRequests, failedRequests } = status;

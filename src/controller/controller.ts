@@ -1,7 +1,8 @@
+import { ladderWords } from '../analysis/ladder-words.ts';
 import { describeError, InvariantError, isOperatingError } from '../lib/errors.ts';
 import { type Millis, millis } from '../lib/units.ts';
 import type { Action } from '../rollout/action.ts';
-import { pinAnnotation, type Snapshot, stateOf } from '../rollout/snapshot.ts';
+import { carriedIndex, pinAnnotation, type Snapshot, stateOf } from '../rollout/snapshot.ts';
 import { recordedUids } from '../traffic-providers/route-record.ts';
 import { checkAutoscalers } from './autoscaler-check.ts';
 import { aboutDeployment } from './event-sink.ts';
@@ -182,6 +183,11 @@ function tellProgress(action: Action, s: Snapshot, parts: HookParts): void {
     const { revision, attempt } = action.state;
     say('CanaryStarted', `revision ${revision}${attempt > 1 ? `, attempt ${attempt}` : ''}`);
     void checkAutoscalers(s.deployment, parts, AbortSignal.timeout(5000));
+  }
+  if (action.kind === 'record' && action.state.step.index === 0 && carriedIndex(s) < 0) {
+    const { ladder, revision, spec } = action.state;
+    const words = ladder ? ladderWords(ladder, spec.steps) : undefined;
+    if (words !== undefined) say('CanarySteps', `revision ${revision}: ${words}`);
   }
   if (action.kind === 'shift-route') {
     const revision = s.canary?.podHash ?? '';

@@ -31,6 +31,10 @@ export interface RolloutMemory {
   /** What stable did before the rollout, by check; read once. */
   priors: Readonly<Record<string, CheckPrior>> | undefined;
   askedPriors: boolean;
+  /** Requests a second of stable in its history; undefined while not read, or where none is. */
+  stableRate: number | undefined;
+  /** When that was last asked again, for want of an answer. */
+  rateAskedAt: number;
   /** Bucket bounds by histogram check; undefined until stable's history was read. */
   bounds: Readonly<Record<string, readonly number[]>> | undefined;
   policy: AnalysisPolicy | undefined;
@@ -69,6 +73,8 @@ export const emptyMemory = (): RolloutMemory => ({
   unusable: undefined,
   priors: undefined,
   askedPriors: false,
+  stableRate: undefined,
+  rateAskedAt: 0,
   bounds: undefined,
   policy: undefined,
   inbox: [],

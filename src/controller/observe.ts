@@ -67,6 +67,7 @@ export function observe(
     optedIn: asked.enabled,
     problems: [...asked.problems, ...(asked.enabled ? aboutObjects : [])],
     spec: running?.spec ?? asked.spec,
+    stepsBy: asked.stepsBy,
     pauseMode: context.pauseMode,
     deployment,
     rejections: readRejections(deployment),

@@ -1,3 +1,4 @@
+import { defaultSteps } from '../analysis/plan.ts';
 import type { Problem, RolloutRequest, RolloutSpec } from '../rollout/rollout-spec.ts';
 import { marks, type Rejection } from '../rollout/snapshot.ts';
 import type { DeploymentView } from '../rollout/views.ts';
@@ -9,6 +10,8 @@ import type { Settings } from './settings.ts';
 export interface Asked {
   readonly enabled: boolean;
   readonly spec: RolloutSpec | undefined;
+  /** Who chose the steps; traffic: nobody, they follow from it. */
+  readonly stepsBy: 'annotation' | 'config' | 'traffic';
   readonly problems: readonly Problem[];
   readonly request: RolloutRequest | undefined;
   readonly requestProblem: Problem | undefined;
@@ -32,11 +35,20 @@ function readAnnotations(deployment: DeploymentView, settings: Settings): Asked 
   if (!parsed.ok) {
     // A fault never opts out: the marks stay and a running rollout goes on with the terms it began
     // with.
-    return { enabled: true, spec: undefined, problems: parsed.problems, request, requestProblem };
+    const { problems } = parsed;
+    const nothing = { spec: undefined, stepsBy: 'annotation' } as const;
+    return { enabled: true, ...nothing, problems, request, requestProblem };
   }
   const spec = parsed.enabled ? parsed.spec : undefined;
-  return { enabled: parsed.enabled, spec, problems: [], request, requestProblem };
+  const stepsBy = parsed.stepsGiven ? 'annotation' : stepsByDefault(settings);
+  return { enabled: parsed.enabled, spec, stepsBy, problems: [], request, requestProblem };
 }
+
+/** An administrator who wrote other steps than the default ones means them for everybody. */
+const stepsByDefault = ({ config }: Settings): Asked['stepsBy'] =>
+  String(config.defaults.steps) === String(defaultSteps(Number.POSITIVE_INFINITY))
+    ? 'traffic'
+    : 'config';
 
 function readRequest(deployment: DeploymentView): Pick<Asked, 'request' | 'requestProblem'> {
   const text = deployment.annotations[marks.request];

@@ -18,6 +18,7 @@ import type { DeploymentView } from '../rollout/views.ts';
 import { policyOf } from './analysis-policy.ts';
 import { evidenceOf, isWarming, takeReadings } from './evidence.ts';
 import { execute } from './execute.ts';
+import { ladderChoice } from './ladder.ts';
 import type { RolloutMemory } from './memory.ts';
 import { observe, pauseModeOf } from './observe.ts';
 import type { Parts } from './parts.ts';
@@ -124,8 +125,10 @@ function judged(s: Snapshot, memory: RolloutMemory, parts: Parts): Snapshot {
   if (memory.firstFailureAt === undefined && verdict.failedRequests > 0) {
     memory.firstFailureAt = state.failedRequests > 0 ? null : (evidence.at ?? s.now);
   }
+  const choice = ladderChoice(state, memory, policy, s.now);
   const current: RolloutState = {
     ...state,
+    ...(choice === undefined || state.ladder === null ? {} : { ladder: choice.ladder }),
     bounds: state.bounds ?? memory.bounds ?? null,
     evidence,
     stream: memory.stream === undefined ? state.stream : (storedStream(memory.stream) ?? null),
@@ -133,7 +136,8 @@ function judged(s: Snapshot, memory: RolloutMemory, parts: Parts): Snapshot {
     failedRequests: verdict.failedRequests,
     delivered: [...new Set([...state.delivered, ...memory.settledNotices])].slice(-32),
   };
-  return { ...s, state: current, verdict, flinch: suspicion(s, state, evidence, policy) };
+  const flinch = suspicion(s, state, evidence, policy);
+  return { ...s, state: current, verdict, flinch, ladder: choice };
 }
 
 /** Only a step that is in force can be too much. */

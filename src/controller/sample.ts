@@ -8,6 +8,7 @@ import { type Snapshot, stateOf, wantedRevision } from '../rollout/snapshot.ts';
 import { gaugePolicy, policyOf } from './analysis-policy.ts';
 import { aboutDeployment } from './event-sink.ts';
 import { boundsOf, cellWidth, gaugePriorOf, priorOf, streamOf } from './evidence.ts';
+import { rateOf, readRate } from './ladder.ts';
 import type { RolloutMemory } from './memory.ts';
 import type { Parts } from './parts.ts';
 
@@ -31,6 +32,7 @@ export function sample(s: Snapshot, decision: Decision, memory: RolloutMemory, p
     memory.askedPriors = true;
     void readPriors(s, names, memory, parts);
   }
+  void readRate(s, names, memory, parts);
   if (memory.bounds === undefined && state.bounds === null) return;
   const policy = policyOf(state, memory, parts);
   const checks = policy.checks.flatMap(({ name }) => parts.checks.get(name) ?? []);
@@ -86,6 +88,7 @@ async function readPriors(
     const width = resolutionFor(check, parts);
     const set = await historyFor(check, names, s.now, width, parts);
     if (set === undefined) continue;
+    if (check.kind === 'ratio' || check.kind === 'histogram') memory.stableRate ??= rateOf(set);
     if (check.kind === 'histogram') bounds[name] = state?.bounds?.[name] ?? boundsOf(set);
     priors[name] =
       gauge === undefined ? priorOf(set, bounds[name], width) : gaugePriorOf(set, gauge);

@@ -97,6 +97,20 @@ export const prepare: readonly Condition[] = [
 const returning = (s: Snapshot, d: Decision): boolean =>
   stateOf(s)?.step.inForceAt !== null && (s.route?.weight ?? 0) < weightOf(s, d);
 
+/** Once, before the first weight: a restart or another traffic later changes nothing. */
+const laddered: Condition = {
+  name: 'steps are chosen',
+  met: (s) => stateOf(s)?.ladder !== null || (stateOf(s)?.step.index ?? 0) >= 0,
+  toward: (s): Action | ReturnType<typeof waiting> => {
+    const state = stateOf(s);
+    if (state === undefined || s.ladder === undefined) {
+      return waiting('the traffic of stable to be known, which the first weight depends on');
+    }
+    const { ladder, steps } = s.ladder;
+    return { kind: 'record', state: { ...state, ladder, spec: { ...state.spec, steps } } };
+  },
+};
+
 /** Up to the weight of one step: pods, then a record, then traffic. */
 const climb: readonly Condition[] = [
   ...listing,
@@ -129,6 +143,7 @@ const climb: readonly Condition[] = [
 export const ascend: readonly Condition[] = [
   ...prepare,
   ...canaryServes((s, d) => replicasFor(s, weightOf(s, d))),
+  laddered,
   ...climb,
 ];
 

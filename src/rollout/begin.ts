@@ -21,6 +21,7 @@ export function firstState(s: Snapshot): RolloutState {
     startedAt: s.now,
     replicasAtStart: s.deployment.replicas,
     spec: s.spec,
+    ...ladderAtFirst(s),
     step: { index: -1, fromIndex: -1, from: zero, to: zero, raisedAt: s.now, inForceAt: null },
     pause: null,
     requestId: null,
@@ -41,4 +42,12 @@ export function firstState(s: Snapshot): RolloutState {
       updatedAt: s.now,
     },
   };
+}
+
+/** Steps that somebody wrote are obeyed; default ones wait for the traffic to be known. */
+function ladderAtFirst({ stepsBy }: Snapshot): Pick<RolloutState, 'ladder'> {
+  if (stepsBy === undefined) return {};
+  if (stepsBy === 'traffic') return { ladder: null };
+  const unknown = { requestsPerSecond: null, firstStepSeconds: null, onePercentSeconds: null };
+  return { ladder: { by: stepsBy, ...unknown } };
 }

@@ -1,4 +1,5 @@
 import type { FlinchAdvice } from '../analysis/flinch.ts';
+import type { LadderChoice } from '../analysis/ladder.ts';
 import type { Verdict } from '../analysis/verdict.ts';
 import { type Instant, type Millis, type Percent, percent } from '../lib/units.ts';
 import type { PauseMode, Problem, RolloutRequest, RolloutSpec } from './rollout-spec.ts';
@@ -56,6 +57,10 @@ export interface Snapshot {
    * invalid.
    */
   readonly spec: RolloutSpec | undefined;
+  /** Who says which steps a rollout that begins now takes; absent: they are taken as they are. */
+  readonly stepsBy?: 'annotation' | 'config' | 'traffic';
+  /** Steps that the traffic of stable asks for, once it is known; absent when none are open. */
+  readonly ladder?: LadderChoice | undefined;
   readonly pauseMode: PauseMode;
   readonly deployment: DeploymentView;
   /** Revisions that were rejected and not forgiven since, the latest last. */

@@ -1,4 +1,5 @@
 import type { EvidenceState } from '../analysis/evidence.ts';
+import type { Ladder } from '../analysis/ladder.ts';
 import type { Instant, Millis, Percent } from '../lib/units.ts';
 import type { MetricComparison, NoticeKind } from './notice.ts';
 import type { RolloutSpec } from './rollout-spec.ts';
@@ -51,8 +52,13 @@ export interface RolloutState {
   readonly startedAt: Instant;
   /** Replicas the Deployment asked for when the rollout began. */
   readonly replicasAtStart: number;
-  /** Frozen: a running rollout keeps the annotations and the profile it began with. */
+  /**
+   * Frozen: a running rollout keeps the annotations and the profile it began with. Only default
+   * steps are chosen a little later, before the first weight.
+   */
   readonly spec: RolloutSpec;
+  /** How `spec.steps` were chosen; null until they are, absent where there is nothing to choose. */
+  readonly ladder?: Ladder | null;
   readonly step: Step;
   readonly pause: Pause | null;
   /** Id of the last human request that took effect. */

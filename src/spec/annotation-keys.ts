@@ -75,7 +75,7 @@ export const userKeys: ReadonlyMap<string, UserKey> = new Map<string, UserKey>([
     {
       meaning: 'The weights of the canary in percent of the traffic; then 100 by promotion.',
       example: '1,5,25,50',
-      absent: 'the configured default (1,5,10,25,50)',
+      absent: 'the configured default (1,5,10,25,50; below 20 requests/s 10,25,50)',
       allowed: () => 'use rising whole numbers 1–100, e.g. "1,5,25,50,100"',
     },
   ],

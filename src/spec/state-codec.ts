@@ -41,6 +41,13 @@ const spec = z.strictObject({
   flinch: z.boolean(),
 });
 
+const ladder = z.strictObject({
+  by: z.enum(['annotation', 'config', 'traffic', 'unmeasured']),
+  requestsPerSecond: z.number().min(0).nullable(),
+  firstStepSeconds: z.number().min(0).nullable(),
+  onePercentSeconds: z.number().min(0).nullable(),
+});
+
 const metric = z.strictObject({
   check: text,
   canary: z.number(),
@@ -58,6 +65,7 @@ const state = z.strictObject({
   startedAt: moment,
   replicasAtStart: z.number().int().min(0),
   spec,
+  ladder: ladder.nullable().optional(),
   step: z.strictObject({
     index: z.number().int().min(-1).max(51),
     fromIndex: z.number().int().min(-1).max(51),

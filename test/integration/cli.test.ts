@@ -97,6 +97,23 @@ describe('status', () => {
     });
   });
 
+  test('of a first step says why it begins there and how long it takes', async () => {
+    const deployment = await layDeployment(cluster, 'slow', optedIn);
+    const at = instant(Date.UTC(2026, 0, 2, 12));
+    const step = { index: 0, fromIndex: -1, from: 0, to: 1, raisedAt: at, inForceAt: at };
+    const ladder = {
+      by: 'annotation',
+      requestsPerSecond: 4.2,
+      firstStepSeconds: 7380,
+      onePercentSeconds: 7380,
+    };
+    await layCanary(cluster, deployment, { step, ladder } as Parameters<typeof layCanary>[2]);
+    const words = 'stable gets 4.2 requests/s: begins at 1 %, which takes about 2 h 3 min';
+    expect((await cluster.run('status', 'slow')).out).toContain(`steps     ${words}`);
+    const json = JSON.parse((await cluster.run('status', 'slow', '-o', 'json')).out) as object;
+    expect(json).toMatchObject({ ladder: words });
+  });
+
   test('of a new template that nobody has looked at yet', async () => {
     await layDeployment(cluster, 'waiting', optedIn);
     const container = { name: 'web', image: 'shop/web:v9' };
