@@ -34,6 +34,8 @@ export interface RolloutStatus {
     readonly canaryAvailable: number;
   };
   readonly checks: readonly CheckSummary[];
+  /** What is left of α after evidence was lost; 1: all of it. */
+  readonly alphaShare: number;
   readonly exposedRequests: number;
   readonly failedRequests: number;
   readonly startedAtMillis: number | null;
@@ -81,6 +83,7 @@ export function rolloutStatus(facts: Facts, asked: Asked): RolloutStatus {
       canaryAvailable: canary?.available ?? 0,
     },
     checks: state?.summary.checks ?? [],
+    alphaShare: state?.alphaShare ?? 1,
     exposedRequests: state?.exposedRequests ?? 0,
     failedRequests: state?.failedRequests ?? 0,
     startedAtMillis: state?.startedAt ?? null,

@@ -1,3 +1,4 @@
+import { lossWords } from '../analysis/loss-words.ts';
 import { describeSpan, elapsed, type Instant, instant, millis } from '../lib/units.ts';
 import { thousands } from '../notifiers/facts.ts';
 import type { CheckSummary } from '../rollout/state.ts';
@@ -59,6 +60,7 @@ export function statusCard(shown: RolloutStatus, options: TextOptions): string {
   // Later than the first step it is history.
   if (status.ladder !== null && status.step <= 1) say('steps', status.ladder);
   for (const check of status.checks) say('check', checkText(check));
+  if (status.alphaShare < 1) say('lost', lossWords(status.alphaShare));
   if (status.exposedRequests > 0) {
     const { exposedRequests, failedRequests } = status;
     say('exposed', `${thousands(exposedRequests)} requests, ${thousands(failedRequests)} failed`);

@@ -89,8 +89,10 @@ export function evidenceOf(state: RolloutState, policy: AnalysisPolicy): Evidenc
     evidence?.version === 1 &&
     policy.checks.every(({ name }) => Object.hasOwn(evidence.checks, name));
   if (fits) return evidence;
-  // Weight was carried before, so something was counted and is lost: α is not spent twice.
-  return beginEvidence(policy, state.step.index > 0 ? { afterLoss: 1 } : {});
+  // Every record after the first pass holds evidence: what was counted is lost, and with it perhaps
+  // a part of α that was spent. Each loss costs half of what was left.
+  const lost = state.step.index >= 0 || state.stream !== null;
+  return beginEvidence(policy, lost ? { afterLoss: state.alphaShare ?? 1 } : {});
 }
 
 /** The first check of a stream is waited for: one that acts, and not one that is only shown. */

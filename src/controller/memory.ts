@@ -45,6 +45,8 @@ export interface RolloutMemory {
   decision: Decision | undefined;
   /** Condition or rule that was last logged. */
   told: string | undefined;
+  /** Share of α that was last told to be left; undefined: nothing was told. */
+  alphaTold: number | undefined;
   /** Ids of notices handed to the outbox by this process. */
   enqueued: Set<string>;
   /** The rollout is in the metrics. */
@@ -82,6 +84,7 @@ export const emptyMemory = (): RolloutMemory => ({
   hold: undefined,
   decision: undefined,
   told: undefined,
+  alphaTold: undefined,
   enqueued: new Set(),
   counted: false,
   ended: false,

@@ -5,7 +5,7 @@ import { judge } from '../analysis/judge.ts';
 import type { AnalysisPolicy } from '../analysis/policy.ts';
 import type { Verdict } from '../analysis/verdict.ts';
 import { invariant } from '../lib/errors.ts';
-import { type Millis, millis } from '../lib/units.ts';
+import { instant, type Millis, millis } from '../lib/units.ts';
 import { storedStream } from '../metric-sources/poll-stream.ts';
 import type { Action } from '../rollout/action.ts';
 import { decide } from '../rollout/decide.ts';
@@ -26,7 +26,7 @@ import { lastPoll, pollsOf } from './poll-book.ts';
 import { readAsked } from './read-annotations.ts';
 import { keyOf, sample } from './sample.ts';
 import { withSummary } from './summary.ts';
-import { tell } from './tell.ts';
+import { tell, tellLoss } from './tell.ts';
 
 /** What the worker does with the key next. */
 export type Next =
@@ -119,6 +119,8 @@ function judged(s: Snapshot, memory: RolloutMemory, parts: Parts): Snapshot {
     });
   }
   const evidence = memory.evidence ?? evidenceOf(state, policy);
+  const isLost = evidence.alphaShare < (state.alphaShare ?? 1);
+  if (isLost) tellLoss(s, evidence, memory, parts);
   const judgement = judge(evidence, policy, { now: s.now, warming: isWarming(s.now, carried) });
   const told = withExcess(explained(judgement, memory), lastPoll(parts.polls, keyOf(s), state));
   const verdict = ofThisStep(told, evidence, s);
@@ -131,13 +133,17 @@ function judged(s: Snapshot, memory: RolloutMemory, parts: Parts): Snapshot {
     ...(choice === undefined || state.ladder === null ? {} : { ladder: choice.ladder }),
     bounds: state.bounds ?? memory.bounds ?? null,
     evidence,
+    ...(evidence.alphaShare < 1 ? { alphaShare: evidence.alphaShare } : {}),
     stream: memory.stream === undefined ? state.stream : (storedStream(memory.stream) ?? null),
     exposedRequests: verdict.exposedRequests,
     failedRequests: verdict.failedRequests,
     delivered: [...new Set([...state.delivered, ...memory.settledNotices])].slice(-32),
   };
   const flinch = suspicion(s, state, evidence, policy);
-  return { ...s, state: current, verdict, flinch, ladder: choice };
+  // Another process may have recorded last; a loss is recorded at once, or the next costs no more.
+  memory.lastRecordedAt ??= state.summary.updatedAt;
+  const lastRecordedAt = isLost ? instant(0) : memory.lastRecordedAt;
+  return { ...s, state: current, verdict, flinch, ladder: choice, lastRecordedAt };
 }
 
 /** Only a step that is in force can be too much. */

@@ -1,5 +1,7 @@
+import type { EvidenceState } from '../analysis/evidence.ts';
 import type { ExplainedCheck } from '../analysis/explained.ts';
 import type { Interval } from '../analysis/interval.ts';
+import { lossWords } from '../analysis/loss-words.ts';
 import { type Millis, millis } from '../lib/units.ts';
 import { blamed } from '../notifiers/facts.ts';
 import type { Decision } from '../rollout/decision.ts';
@@ -168,6 +170,23 @@ function tellEvent(s: Snapshot, notice: Notice, parts: Parts): void {
 function eventMessage(notice: Notice): string {
   if (notice.kind === 'invalid') return notice.because;
   return [`revision ${notice.revision}: ${notice.because}`, ...blamed(notice)].join('; ');
+}
+
+/** Evidence that was counted is gone, and the rest of the rollout needs more of it to roll back. */
+export function tellLoss(
+  s: Snapshot,
+  { alphaShare }: EvidenceState,
+  memory: RolloutMemory,
+  parts: Pick<Parts, 'events'>,
+): void {
+  if (memory.alphaTold === alphaShare) return;
+  memory.alphaTold = alphaShare;
+  parts.events.record({
+    subject: aboutDeployment(s.deployment),
+    type: 'Warning',
+    reason: 'CanaryEvidenceLost',
+    message: `revision ${stateOf(s)?.revision}: ${lossWords(alphaShare)}`,
+  });
 }
 
 /** A request that is not acted on is answered once, with the reason. */

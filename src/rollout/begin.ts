@@ -1,13 +1,23 @@
 import { invariant } from '../lib/errors.ts';
 import { percent } from '../lib/units.ts';
-import { marks, rejectionOf, type Snapshot, wantedRevision } from './snapshot.ts';
+import { imagesKey, marks, type Snapshot, wantedRevision } from './snapshot.ts';
 import type { RolloutState } from './state.ts';
 
-/** Number of this attempt of the wanted revision, from 1; carried by the mark on the Deployment. */
+/**
+ * Number of this attempt, from 1; carried by the mark on the Deployment. Each attempt may be
+ * rejected or promoted by chance anew, so attempts of the same images count, too, whatever else
+ * changed in the template; unless stable has these images, for then they are not what is tried.
+ */
 export function attemptOf(s: Snapshot): number {
   const [revision, attempt] = (s.deployment.annotations[marks.rollout] ?? '').split(' attempt=');
   if (revision === wantedRevision(s)) return Number(attempt ?? 1) || 1;
-  return (rejectionOf(s, wantedRevision(s))?.attempt ?? 0) + 1;
+  const key = imagesKey(s.deployment.images);
+  const isNews = s.stable !== undefined && imagesKey(s.stable.images) !== key;
+  const earlier = s.rejections.filter(
+    ({ revision: rejected, images }) =>
+      rejected === wantedRevision(s) || (isNews && images === key),
+  );
+  return Math.max(0, ...earlier.map((one) => one.attempt)) + 1;
 }
 
 /** State of a rollout that has not given any weight yet. */

@@ -17,7 +17,14 @@ import {
 } from './conditions.ts';
 import type { Decision } from './decision.ts';
 import type { Condition } from './mechanism.ts';
-import { marks, noticePending, rejectionOf, type Snapshot, stateOf } from './snapshot.ts';
+import {
+  imagesKey,
+  marks,
+  noticePending,
+  rejectionOf,
+  type Snapshot,
+  stateOf,
+} from './snapshot.ts';
 import type { Outcome } from './state.ts';
 import type { RouteMark } from './views.ts';
 
@@ -91,6 +98,7 @@ const recordRejection: readonly Condition[] = [
         attempt: stateOf(s)?.attempt ?? 1,
         rule: outcomeOf(d)?.rule ?? d.rule,
         because: (outcomeOf(d)?.because ?? d.because).slice(0, 512),
+        ...(s.canary === undefined ? {} : { images: imagesKey(s.canary.images) }),
       },
     }),
   },

@@ -1,6 +1,7 @@
 import type { FlinchAdvice } from '../analysis/flinch.ts';
 import type { LadderChoice } from '../analysis/ladder.ts';
 import type { Verdict } from '../analysis/verdict.ts';
+import { shortHash } from '../lib/hash.ts';
 import { type Instant, type Millis, type Percent, percent } from '../lib/units.ts';
 import type { PauseMode, Problem, RolloutRequest, RolloutSpec } from './rollout-spec.ts';
 import { type Limits, noticeId, type RolloutState } from './state.ts';
@@ -35,6 +36,8 @@ export interface Rejection {
   readonly attempt: number;
   readonly rule: string;
   readonly because: string;
+  /** `imagesKey` of its containers; absent on rejections of earlier versions. */
+  readonly images?: string;
 }
 
 /**
@@ -110,6 +113,10 @@ export interface Snapshot {
   /** Ids of notices whose fate the recorded state knows: a restart tells nobody of them again. */
   readonly recordedNotices: readonly string[];
 }
+
+/** Tells sets of images apart, whatever else the templates hold. */
+export const imagesKey = (images: Readonly<Record<string, string>>): string =>
+  shortHash(JSON.stringify(Object.entries(images).toSorted(([a], [b]) => (a < b ? -1 : 1))));
 
 /** Hash that names the revision now asked for by the Deployment. */
 export const wantedRevision = (s: Snapshot): string => s.deployment.templateHash;

@@ -69,6 +69,11 @@ export interface RolloutState {
    */
   readonly bounds: Readonly<Record<string, readonly number[]>> | null;
   readonly evidence: EvidenceState | null;
+  /**
+   * What is left of α after evidence was lost: 1/2, 1/4, …; absent: all of it. Kept beside the
+   * evidence, which it must outlive.
+   */
+  readonly alphaShare?: number;
   /** How far the samples behind `evidence` were counted, for going on after a restart. */
   readonly stream: StoredPlace | null;
   readonly exposedRequests: number;

@@ -77,6 +77,7 @@ const state = z.strictObject({
   pause: z.strictObject({ by: text, at: moment, because: text }).nullable(),
   requestId: text.nullable(),
   bounds: z.record(z.string(), z.array(z.number().min(0)).max(32)).nullable(),
+  alphaShare: z.number().gt(0).max(1).optional(),
   // Packed by `analysis`, which alone can tell whether it is whole.
   evidence: z.record(z.string(), z.unknown()).nullable(),
   stream: z

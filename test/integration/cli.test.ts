@@ -114,6 +114,18 @@ describe('status', () => {
     expect(json).toMatchObject({ ladder: words });
   });
 
+  test('of lost evidence says what it costs', async () => {
+    const deployment = await layDeployment(cluster, 'forgetful', optedIn);
+    await layCanary(cluster, deployment, { alphaShare: 1 / 4, attempt: 3 });
+    const { out } = await cluster.run('status', 'forgetful');
+    expect(out).toContain('lost      evidence was lost twice: a rollback needs 4 times as much');
+    expect(out).toContain(', attempt 3 (');
+    const json = JSON.parse(
+      (await cluster.run('explain', 'forgetful', '-o', 'json')).out,
+    ) as object;
+    expect(json).toMatchObject({ alphaShare: 1 / 4, attempt: 3, polls: null });
+  });
+
   test('of a new template that nobody has looked at yet', async () => {
     await layDeployment(cluster, 'waiting', optedIn);
     const container = { name: 'web', image: 'shop/web:v9' };

@@ -161,3 +161,93 @@ describe('the first weight', () => {
     expect(recorded()?.ladder).toMatchObject({ by: 'unmeasured', requestsPerSecond: null });
   });
 });
+
+describe('evidence over a restart', () => {
+  const slow = { 'haldane.dev/steps': '5,50', 'haldane.dev/min-step': '1h' };
+
+  async function toFirstStep(): Promise<void> {
+    await open({ rps: 100, annotations: slow });
+    await world.release('v2');
+    await untilWeight();
+    await world.clock.advance(seconds(70));
+  }
+
+  /** Ends the process, loses what `lose` takes out of the record, and starts another one. */
+  async function restart(lose: (state: object) => object = (state) => state): Promise<void> {
+    life.kill();
+    const { metadata } = canarySet() ?? {};
+    const text = metadata?.annotations?.['haldane.dev/state'] ?? '{}';
+    const state = JSON.stringify(lose(JSON.parse(text) as object));
+    const name = metadata?.name ?? '';
+    const path = `/apis/apps/v1/namespaces/${world.namespace}/replicasets/${name}`;
+    const body = { metadata: { annotations: { 'haldane.dev/state': state } } };
+    const contentType = 'application/merge-patch+json';
+    const request = { method: 'PATCH', path, contentType, body } as const;
+    const answer = await world.cluster.transport().request(request, AbortSignal.timeout(10_000));
+    expect(answer.status).toBe(200);
+    life = world.start();
+    await world.clock.advance(seconds(10));
+  }
+
+  test('goes on, and is checkpointed by the new process as by the old one', async () => {
+    await toFirstStep();
+    const served = polls()?.polls.at(-1)?.checks[0]?.canary.total ?? 0;
+    await restart();
+    expect(recorded()?.alphaShare).toBeUndefined();
+    const last = polls()?.polls.at(-1);
+    expect(last?.evidenceNeeded).toBe(100);
+    expect(last?.checks[0]?.canary.total).toBeGreaterThan(served);
+    await world.clock.advance(seconds(130));
+    const age = world.clock.now() - (recorded()?.evidence?.at ?? 0);
+    expect(age).toBeLessThan(seconds(70));
+    expect(eventsOf('CanaryEvidenceLost')).toEqual([]);
+  });
+
+  test('that is lost costs half of what is left of α, each time, and is told', async () => {
+    await toFirstStep();
+    const lose = (state: object) => ({ ...state, evidence: null });
+    await restart(lose);
+    expect(recorded()).toMatchObject({ alphaShare: 1 / 2, evidence: { alphaShare: 1 / 2 } });
+    expect(polls()?.polls.at(-1)?.evidenceNeeded).toBe(200);
+    expect(eventsOf('CanaryEvidenceLost').at(-1)).toMatch(
+      /evidence was lost once: a rollback needs 2 times as much as before/,
+    );
+    // Loses nothing: what is left is left.
+    await restart();
+    expect(recorded()?.alphaShare).toBe(1 / 2);
+    await restart(lose);
+    expect(recorded()?.alphaShare).toBe(1 / 4);
+    expect(polls()?.polls.at(-1)?.evidenceNeeded).toBe(400);
+    expect(world.weight).toBeCloseTo(5);
+    expect(eventsOf('CanaryEvidenceLost')).toHaveLength(2);
+  });
+
+  test('a metric source that has forgotten everything takes nothing from the record', async () => {
+    await toFirstStep();
+    world.traffic.outage = true;
+    await restart();
+    expect(recorded()?.alphaShare).toBeUndefined();
+    expect(recorded()?.evidence?.alphaShare).toBe(1);
+  });
+});
+
+test('attempts of the same image are counted, whatever else changed in the template', async () => {
+  const annotations = { 'haldane.dev/steps': '5,50' };
+  await open({ rps: 200, annotations, errorRate: (v) => (v === 'v2' ? 0.5 : 0) });
+  await world.release('v2');
+  await untilWeight();
+  await world.settle();
+  const restarted = { metadata: { annotations: { again: 'yes' } } };
+  await world.patch({ spec: { template: restarted } });
+  await world.clock.runUntil(() => recorded()?.attempt === 2, seconds(60));
+  expect(recorded()?.attempt).toBe(2);
+  await world.settle();
+  expect(world.notices.map(({ kind, attempt }) => [kind, attempt])).toEqual([
+    ['rollback', 1],
+    ['rollback', 2],
+  ]);
+  // Another image is another release.
+  await world.release('v3');
+  await world.clock.runUntil(() => recorded()?.attempt === 1, seconds(60));
+  expect(recorded()?.attempt).toBe(1);
+});
