@@ -1,6 +1,6 @@
 import { type Document, isMap, isScalar, LineCounter, parseDocument } from 'yaml';
 import type { z } from 'zod';
-import { type Config, configSchema, danglingNames } from './config.ts';
+import { type Config, configSchema, danglingNames, idleDefaults } from './config.ts';
 import { didYouMean, listed, quote } from './problems.ts';
 
 export const configSizeLimit = 256 * 1024;
@@ -65,6 +65,11 @@ function parseDocumentOf(text: string, file: string): ParsedConfig {
     ),
   );
   if (dangling.length > 0) return { ok: false, problems: dangling };
+  const idle = idleDefaults(result.data);
+  if (idle !== undefined) {
+    const names = quote(result.data.defaults.checks.join(','));
+    return { ok: false, problems: [place(['defaults', 'checks'], `=${names}: ${idle}`)] };
+  }
   return { ok: true, config: result.data, place };
 }
 

@@ -343,3 +343,14 @@ export function danglingNames(config: Config): DanglingName[] {
   }
   return found;
 }
+
+/** What is wrong with the default checks, all of which exist, as a whole. */
+export function idleDefaults({ defaults, checks }: Config): string | undefined {
+  const judging = defaults.checks.some((name) => {
+    const found = checks.get(name);
+    return found !== undefined && found.kind !== 'gauge-per-pod' && !found.dryRun;
+  });
+  return judging
+    ? undefined
+    : 'none of them counts requests and acts; use a ratio or histogram that is no dry run';
+}

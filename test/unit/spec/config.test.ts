@@ -166,6 +166,19 @@ test.each<[what: string, text: string, message: string]>([
     'defaults.checks.0="constructor": unknown check; configured: errors',
   ],
   [
+    'default checks that only show',
+    withChange({}).replace('template: app }', 'template: app, dryRun: true }'),
+    'defaults.checks="errors": none of them counts requests and acts; use a ratio or histogram',
+  ],
+  [
+    'a gauge alone by default',
+    withChange({
+      template: '    gauge: g{namespace="$namespace",pod=~"$pods"}\n    podLabel: pod',
+      rest: '  memory: { kind: gauge-per-pod, template: app }\ndefaults: { checks: [memory] }',
+    }),
+    'defaults.checks="memory": none of them counts requests and acts',
+  ],
+  [
     'an unknown notifier',
     withChange({ rest: 'defaults: { notify: [slack] }' }),
     ':12:22 defaults.notify.0="slack": unknown notifier; configured: none',
@@ -313,8 +326,8 @@ test.each<[what: string, change: readonly [string, string], message: string]>([
   ],
   [
     'a gauge check without gauge',
-    ['kind: ratio', 'kind: gauge-per-pod'],
-    'checks.errors.template="app": has no gauge, which gauge-per-pod needs',
+    ['kind: ratio', 'kind: ratio, template: app }\n  other: { kind: gauge-per-pod'],
+    'checks.other.template="app": has no gauge, which gauge-per-pod needs',
   ],
   [
     'a counter of failures of every namespace',
@@ -344,7 +357,7 @@ test.each<[what: string, change: readonly [string, string], message: string]>([
   const problems = compiled.ok ? [] : compiled.problems;
   const shown = problems.map((one) => result.place(one.path, one.message).message);
   expect(shown.join('\n')).toContain(message);
-  expect(shown[0]).toMatch(/^haldane\.yaml:\d+:\d+ (templates\.app|checks\.errors)\./);
+  expect(shown[0]).toMatch(/^haldane\.yaml:\d+:\d+ (templates\.app|checks\.(errors|other))\./);
 });
 
 test('changed and cut texts never throw', () => {
