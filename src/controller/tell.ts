@@ -119,7 +119,8 @@ function tellMetrics(s: Snapshot, decision: Decision, memory: RolloutMemory, par
       verdict: verdict.kind,
       canaryRatio: summaries[i]?.canaryRatio ?? 0,
       stableRatio: summaries[i]?.stableRatio ?? 0,
-      evidence: check.adds,
+      // A dry run adds nothing to the test, and is there to be seen.
+      evidence: check.dryRun ? check.evidence : check.adds,
       evidenceThreshold: verdict.threshold,
       promotionEvidence: check.promotion ?? 0,
       promotionThreshold: check.promotionNeeded,
