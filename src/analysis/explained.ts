@@ -4,7 +4,7 @@ import type { EvidenceState } from './evidence.ts';
 import { checkInterval, type Interval } from './interval.ts';
 import { judge } from './judge.ts';
 import type { AnalysisPolicy } from './policy.ts';
-import { totalWealth } from './total.ts';
+import { type CheckWealth, totalWealth } from './total.ts';
 import type { CheckReport, Verdict } from './verdict.ts';
 
 /** Bad requests, or slow ones, of all; counted in the present step. */
@@ -26,7 +26,10 @@ export interface ExplainedCheck {
   /** Evidence that the next weight is safe; null for a check that only rejects. */
   readonly promotion: number | null;
   readonly promotionNeeded: number;
-  /** Anytime-valid, as ratios: 0.01 is one point more than stable; null while nothing is told. */
+  /**
+   * Anytime-valid, as ratios: 0.01 is one point more than stable; null while nothing is told.
+   * Computed when it is first read.
+   */
   readonly excess: Interval | null;
 }
 
@@ -59,7 +62,7 @@ export function explainPoll(
   policy: AnalysisPolicy,
 ): ExplainedPoll {
   const verdict = judge(state, policy, { now: poll.at, warming: poll.warming === true });
-  const intervals = excessIntervals(state, policy);
+  const { checks } = totalWealth(state, policy);
   return {
     atMillis: poll.at,
     weightPercent: poll.weight,
@@ -71,25 +74,23 @@ export function explainPoll(
     evidenceNeeded: verdict.threshold,
     blame: verdict.blame?.check ?? null,
     ...untilNextStep(poll, state, policy, verdict),
-    checks: verdict.checks.map((report) => explainCheck(report, intervals.get(report.check))),
+    checks: verdict.checks.map((report, i) => {
+      const one = checks[i];
+      return explainCheck(report, one === undefined ? undefined : intervalOf(state, one));
+    }),
   };
 }
 
-/** By check, of those that count requests: other kinds have no share of bad requests. */
-export function excessIntervals(
-  state: EvidenceState,
-  policy: AnalysisPolicy,
-): ReadonlyMap<string, Interval> {
-  const intervals = new Map<string, Interval>();
-  for (const one of totalWealth(state, policy).checks) {
-    if (one.check.kind !== 'ratio' && one.check.kind !== 'histogram') continue;
-    const interval = checkInterval(state, one);
-    if (interval !== undefined) intervals.set(one.check.name, interval);
-  }
-  return intervals;
+/** Of checks that count requests: other kinds have no share of bad ones. */
+function intervalOf(state: EvidenceState, one: CheckWealth): () => Interval | undefined {
+  const { kind } = one.check;
+  return kind === 'ratio' || kind === 'histogram' ? checkInterval(state, one) : () => undefined;
 }
 
-function explainCheck(report: CheckReport, excess: Interval | undefined): ExplainedCheck {
+function explainCheck(
+  report: CheckReport,
+  interval: (() => Interval | undefined) | undefined,
+): ExplainedCheck {
   return {
     check: report.check,
     dryRun: report.dryRun,
@@ -99,7 +100,9 @@ function explainCheck(report: CheckReport, excess: Interval | undefined): Explai
     evidence: finite(report.evidence),
     promotion: report.promotion === undefined ? null : finite(report.promotion),
     promotionNeeded: report.promotionNeeded,
-    excess: excess ?? null,
+    get excess() {
+      return interval?.() ?? null;
+    },
   };
 }
 

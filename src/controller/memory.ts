@@ -1,5 +1,6 @@
 import type { CheckPrior } from '../analysis/counts.ts';
 import type { EvidenceState } from '../analysis/evidence.ts';
+import type { ExplainedCheck } from '../analysis/explained.ts';
 import type { AnalysisPolicy } from '../analysis/policy.ts';
 import type { Instant } from '../lib/units.ts';
 import type { Unusable } from '../metric-sources/metric-source.ts';
@@ -47,6 +48,8 @@ export interface RolloutMemory {
   told: string | undefined;
   /** Share of α that was last told to be left; undefined: nothing was told. */
   alphaTold: number | undefined;
+  /** The poll whose intervals are in the metrics, and since when. */
+  polled: { readonly at: Instant; readonly checks: readonly ExplainedCheck[] } | undefined;
   /** Ids of notices handed to the outbox by this process. */
   enqueued: Set<string>;
   /** The rollout is in the metrics. */
@@ -85,6 +88,7 @@ export const emptyMemory = (): RolloutMemory => ({
   decision: undefined,
   told: undefined,
   alphaTold: undefined,
+  polled: undefined,
   enqueued: new Set(),
   counted: false,
   ended: false,

@@ -166,9 +166,10 @@ function explained(verdict: Verdict, memory: RolloutMemory): Verdict {
   return { ...verdict, because: `${unusable.code}: ${unusable.detail}` };
 }
 
-/** What the last poll said of the check to blame, for people. */
+/** What the last poll said of the check that failed, for people. */
 function withExcess(verdict: Verdict, poll: ExplainedPoll | undefined): Verdict {
   const { blame } = verdict;
+  if (verdict.kind !== 'fail') return verdict;
   const excess = poll?.checks.find(({ check }) => check === blame?.check)?.excess;
   return blame === undefined || !excess ? verdict : { ...verdict, blame: { ...blame, excess } };
 }

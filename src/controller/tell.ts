@@ -2,7 +2,7 @@ import type { EvidenceState } from '../analysis/evidence.ts';
 import type { ExplainedCheck } from '../analysis/explained.ts';
 import type { Interval } from '../analysis/interval.ts';
 import { lossWords } from '../analysis/loss-words.ts';
-import { type Millis, millis } from '../lib/units.ts';
+import { type Millis, millis, seconds } from '../lib/units.ts';
 import { blamed } from '../notifiers/facts.ts';
 import type { Decision } from '../rollout/decision.ts';
 import type { NextWrite } from '../rollout/mechanism.ts';
@@ -11,6 +11,7 @@ import { noticesFor } from '../rollout/notices.ts';
 import { refusal } from '../rollout/request.ts';
 import type { Problem } from '../rollout/rollout-spec.ts';
 import { carriedIndex, routeWeight, type Snapshot, stateOf } from '../rollout/snapshot.ts';
+import type { RolloutState } from '../rollout/state.ts';
 import { aboutDeployment } from './event-sink.ts';
 import type { RolloutMemory } from './memory.ts';
 import type { Parts } from './parts.ts';
@@ -111,7 +112,7 @@ function tellMetrics(s: Snapshot, decision: Decision, memory: RolloutMemory, par
   const { verdict } = s;
   if (verdict === undefined) return;
   const summaries = checkSummaries(s);
-  const polled = lastPoll(parts.polls, keyOf(s), state)?.checks;
+  const polled = polledChecks(s, state, memory, parts);
   parts.metrics.checks(
     rollout,
     verdict.checks.map((check, i) => ({
@@ -127,6 +128,22 @@ function tellMetrics(s: Snapshot, decision: Decision, memory: RolloutMemory, par
       ...excessOf(polled, check.check),
     })),
   );
+}
+
+/** Intervals are looked at as often as metrics are scraped, and not at each poll. */
+const excessEvery = seconds(10);
+
+function polledChecks(
+  s: Snapshot,
+  state: RolloutState,
+  memory: RolloutMemory,
+  parts: Parts,
+): readonly ExplainedCheck[] | undefined {
+  if (memory.polled === undefined || s.now - memory.polled.at >= excessEvery) {
+    const poll = lastPoll(parts.polls, keyOf(s), state);
+    memory.polled = poll === undefined ? undefined : { at: s.now, checks: poll.checks };
+  }
+  return memory.polled?.checks;
 }
 
 function excessOf(

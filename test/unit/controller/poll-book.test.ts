@@ -76,6 +76,14 @@ describe('one poll, explained', () => {
   });
 });
 
+test('an interval costs nothing until somebody looks, and is computed once', () => {
+  const [{ checks }] = explainAll([0]) as [ExplainedPoll];
+  const [errors] = checks;
+  expect(Object.getOwnPropertyDescriptor(errors, 'excess')).toHaveProperty('get');
+  expect(errors?.excess).not.toBeNull();
+  expect(errors?.excess).toBe(errors?.excess);
+});
+
 describe('the book of polls', () => {
   const [poll] = explainAll([0]) as [ExplainedPoll];
 
