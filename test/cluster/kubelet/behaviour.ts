@@ -15,6 +15,10 @@ export interface Behaviour {
   readonly latency: number;
   /** LATENCY_JITTER_MS: up to this much more, evenly spread. */
   readonly jitter: number;
+  /** MEMORY_MB: told as `process_resident_memory_bytes`; 100 unless set. */
+  readonly memory: number;
+  /** LEAK_MB_PER_S: grows by so much from its start on, and answers as ever. */
+  readonly leak: number;
   /** START_DELAY_MS: from container start to ready; 100 unless set. */
   readonly startDelay: number;
   /** DRAIN_MS: keeps serving so long after it was told to end; 3000 unless set. */
@@ -58,6 +62,8 @@ export function behaviourOf(pod: Pod): Behaviour {
     errorStatus: number('ERROR_STATUS', 500),
     latency: number('LATENCY_MS', 0),
     jitter: number('LATENCY_JITTER_MS', 0),
+    memory: number('MEMORY_MB', 100),
+    leak: number('LEAK_MB_PER_S', 0),
     startDelay: number('START_DELAY_MS', 100),
     drain: number('DRAIN_MS', 3000),
     unready: flag('UNREADY'),

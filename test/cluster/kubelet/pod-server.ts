@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Behaviour } from './behaviour.ts';
-import { RequestMetrics } from './request-metrics.ts';
+import { memoryText, RequestMetrics } from './request-metrics.ts';
 
 /** Longer than any proxy keeps an idle connection: the proxy closes first and loses no race. */
 const keepAlive = 150_000;
@@ -14,6 +14,9 @@ export class PodServer {
   readonly #pod: string;
   readonly #behaviour: () => Behaviour;
   readonly #metrics = new RequestMetrics();
+  readonly #began = performance.now();
+  /** No two processes are of one size. */
+  readonly #size = 1 + Math.random() * 0.05;
   #draining = false;
 
   /** `behaviour` is asked for each request, so that a change acts at once. */
@@ -56,10 +59,16 @@ export class PodServer {
     this.#server.closeAllConnections();
   }
 
+  #memoryBytes(): number {
+    const { memory, leak } = this.#behaviour();
+    const seconds = (performance.now() - this.#began) / 1000;
+    return Math.round((memory * this.#size + leak * seconds) * 1024 * 1024);
+  }
+
   #answer(request: IncomingMessage, response: ServerResponse): void {
     if (request.url === '/metrics') {
       response.writeHead(200, { 'content-type': 'text/plain; version=0.0.4' });
-      response.end(this.#metrics.text());
+      response.end(this.#metrics.text() + memoryText(this.#memoryBytes()));
       return;
     }
     const { latency, jitter } = this.#behaviour();

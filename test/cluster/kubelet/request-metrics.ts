@@ -32,3 +32,7 @@ export class RequestMetrics {
     ].join('\n');
   }
 }
+
+/** The gauge that every client library has. */
+export const memoryText = (bytes: number): string =>
+  `# TYPE process_resident_memory_bytes gauge\nprocess_resident_memory_bytes ${bytes}\n`;

@@ -1,0 +1,123 @@
+// Checks that do not count requests: a release whose answers are right and whose pods are not.
+import { request } from 'undici';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { waitUntil } from '../api.ts';
+import { type Cluster, openCluster } from '../cluster.ts';
+import type { Controller, ShippedConfig } from '../controller.ts';
+import { type Slack, startSlack } from '../slack.ts';
+import { rounded, unanswered, untilCleared, untilPromoted } from './records.ts';
+import { busyShop, endShop, figure, startHaldane, untilRest, untilWeight } from './setup.ts';
+
+const good = 'shop/web:v1';
+const next = 'shop/web:v2';
+const leaking = { LEAK_MB_PER_S: '4' };
+
+/** The shipped check of memory, looked at every 5 s so that nobody waits for minutes. */
+function watchful(config: ShippedConfig): void {
+  const checks = config['checks'] as Record<string, Record<string, unknown>>;
+  checks['memory'] = { ...checks['memory'], window: '5s' };
+  checks['memory-shown'] = { ...checks['memory'], dryRun: true };
+  config['profiles'] = { default: { warmUp: '5s' } };
+}
+
+let cluster: Cluster;
+let controller: Controller;
+let slack: Slack;
+
+beforeAll(async () => {
+  cluster = await openCluster();
+  slack = await startSlack(cluster);
+  controller = await startHaldane(cluster, { slack, edit: watchful });
+});
+
+afterAll(async () => {
+  await controller?.stop();
+  await slack?.close();
+  await cluster?.close();
+});
+
+/** Waits until the controller's own metrics show at least so much evidence of a check. */
+function untilShown(namespace: string, check: string, least: number): Promise<void> {
+  let seen = Number.NaN;
+  return waitUntil(
+    async () => {
+      const { body } = await request('http://127.0.0.1:8081/metrics');
+      const line = (await body.text())
+        .split('\n')
+        .find((one) =>
+          ['haldane_check_evidence{', `namespace="${namespace}"`, `check="${check}"`].every(
+            (part) => one.includes(part),
+          ),
+        );
+      seen = Number(line?.slice(line.lastIndexOf(' ')) ?? Number.NaN);
+      return seen >= least;
+    },
+    { what: () => `${least} of evidence by ${check}; last seen ${seen}`, timeout: 120_000 },
+  );
+}
+
+describe('a gauge of every pod', () => {
+  const shopWith = (namespace: string, checks: string) =>
+    busyShop(cluster, namespace, {
+      rate: 40,
+      annotations: { 'haldane.dev/checks': checks, 'haldane.dev/steps': '10,50' },
+    });
+
+  it.concurrent('a release that answers 200 and leaks memory is rolled back', async () => {
+    const busy = await shopWith('leak', 'errors,memory');
+    const { shop, load } = busy;
+    await shop.release(next, leaking);
+    await untilWeight(shop, 10);
+    const began = Date.now();
+    const message = await slack.until('leak/web', 180_000);
+    const seconds = (Date.now() - began) / 1000;
+    await untilCleared(cluster, shop);
+    const serving = (await shop.visit()).version;
+    const { sent, failed } = await endShop(busy);
+    const verdict = controller
+      .logs()
+      .find((line) => line['rule'] === 'evidenceWorse' && line['rollout'] === 'leak/web');
+    const because = String(verdict?.['because']);
+    figure(
+      'a leak of 4 MB/s over 100 MB, looked at every 5 s',
+      `rolled back after ${rounded(seconds)} s, ${failed.length} of ${sent} failed; ${because}`,
+    );
+    expect(because).toMatch(/^memory: the canary's pods were above 1.25 × stable's largest in/);
+    expect(serving).toBe('v1');
+    expect(failed).toEqual([]);
+    expect(unanswered(load.log)).toEqual([]);
+    expect(message.text).toContain('memory');
+    expect(message.text).toContain(`${good} → ${next}`);
+    expect(seconds).toBeLessThanOrEqual(120);
+  }, 300_000);
+
+  it.concurrent('as much memory as the old version is promoted', async () => {
+    const busy = await shopWith('steady', 'errors,memory');
+    const { shop, load } = busy;
+    await shop.release(next);
+    await untilWeight(shop, 10);
+    const began = Date.now();
+    const promotedAt = await untilPromoted(busy, cluster, next, 240_000);
+    await untilRest(cluster, shop, next);
+    await endShop(busy);
+    figure(
+      'steady memory, looked at every 5 s',
+      `promoted after ${rounded((promotedAt - began) / 1000)} s`,
+    );
+    expect(unanswered(load.log)).toEqual([]);
+    const told = slack.messages.filter(({ text }) => text.includes('steady/web'));
+    expect(told.map(({ text }) => text.split('\n')[0])).not.toContain('Rolled back: steady/web');
+  }, 300_000);
+
+  it.concurrent('a leak that is only shown stops nobody', async () => {
+    const busy = await shopWith('shown', 'errors,memory-shown');
+    const { shop, load } = busy;
+    await shop.release(next, leaking);
+    await untilWeight(shop, 10);
+    await untilShown('shown', 'memory-shown', 100);
+    await untilPromoted(busy, cluster, next, 240_000);
+    await untilRest(cluster, shop, next);
+    await endShop(busy);
+    expect(unanswered(load.log)).toEqual([]);
+  }, 300_000);
+});
