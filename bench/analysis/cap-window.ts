@@ -1,5 +1,6 @@
 import { seededRandom } from '../../src/lib/random.ts';
-import { halfShare, makeStream, priorOf, watchOurs } from './stream.ts';
+import { fastWatch } from './fast-watch.ts';
+import { halfShare, makeStream, priorOf } from './stream.ts';
 import { mean, median, percents, short, table } from './table.ts';
 
 /** 1 s polls: what the cap's window costs. Unknown φ: 5 s; known from an hour: one poll. */
@@ -18,7 +19,7 @@ export function capWindowTable(count: number): string {
         const random = seededRandom(run * 31);
         const stream = makeStream({ service, weight, interval: 1, horizon: 1200 }, random);
         const prior = known ? priorOf(service, random) : { badRates: [0.001] };
-        const at = watchOurs(stream, weight, prior);
+        const at = fastWatch(stream, weight, prior, halfShare);
         if (at === undefined) continue;
         seconds.push(at);
         failed.push(stream.slice(0, at).reduce((sum, { counts }) => sum + counts.xc, 0));
@@ -41,8 +42,8 @@ export function burstTable(count: number): string {
       const random = seededRandom(run * 37);
       const stream = makeStream({ service, weight: 10, interval: 1, horizon: 3600 }, random);
       const prior = { ...priorOf(service, random), history: 0 };
-      if (watchOurs(stream, 10, { badRates: [0.01] }, policy) !== undefined) found.plain += 1;
-      if (watchOurs(stream, 10, prior, policy) !== undefined) found.known += 1;
+      if (fastWatch(stream, 10, { badRates: [0.01] }, policy) !== undefined) found.plain += 1;
+      if (fastWatch(stream, 10, prior, policy) !== undefined) found.known += 1;
     }
     return [name, percents(found.plain / count), percents(found.known / count)];
   });

@@ -1,8 +1,9 @@
 import { type Counts, noCounts } from '../../src/analysis/counts.ts';
 import { binomial, poisson } from '../../src/analysis/variates.ts';
 import { type Random, seededRandom } from '../../src/lib/random.ts';
+import { fastWatch } from './fast-watch.ts';
 import type { StreamPoll } from './peers.ts';
-import { watchOurs } from './stream.ts';
+import { halfShare } from './stream.ts';
 import { median, percents, short, table } from './table.ts';
 
 interface Scene {
@@ -57,9 +58,10 @@ export function jitterTable(runs: number): string {
         [9.26, 10, 0.01],
       ] as const
     ).map(([rps, weight, stableRate]) => {
+      const known = { badRates: [stableRate] };
       const common = { rps, weight, stableRate, scrape };
       const watch = (scene: Scene, horizon: number, seed: number) =>
-        watchOurs(scraped(scene, horizon, seededRandom(seed)), weight, { badRates: [stableRate] });
+        fastWatch(scraped(scene, horizon, seededRandom(seed)), weight, known, halfShare);
       let rejected = 0;
       const seconds: number[] = [];
       for (let seed = 1; seed <= runs; seed += 1) {

@@ -20,6 +20,12 @@ export function kayentaClass(canary: readonly number[], stable: readonly number[
   return 'Pass';
 }
 
+/** Whether the class is High; mostly told without the interval: its low end is not above 0. */
+export function kayentaHigh(canary: readonly number[], stable: readonly number[]): boolean {
+  if (canary.length === 0 || stable.length === 0) return false;
+  return rankSumZ(canary, stable, 0, true) > z98 && kayentaClass(canary, stable) === 'High';
+}
+
 /**
  * Shift of `x` against `y` and its 98 % interval, by inverting the rank-sum test with normal law,
  * ties and continuity correction. Source: R's wilcox.test (Bauer 1972), as its manual describes it.

@@ -1,48 +1,68 @@
-// npm run bench:analysis [-- --runs 2000] [-- --only detection,cost]
+// npm run bench:analysis [-- --runs 2000] [-- --only detection,cost] [-- --threads 2]
+import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
-import { burstTable, capWindowTable } from './cap-window.ts';
-import { costTable } from './cost.ts';
-import { detectionTable } from './detection.ts';
-import { falseAlarmTable } from './false-alarms.ts';
-import { flinchTable, idleFlinchTable } from './flinch.ts';
-import { jitterTable } from './jitter.ts';
-import { latencyTable } from './latency.ts';
-import { promotionPromiseTable, rollbackPromiseTable } from './promises.ts';
-import { imageServiceTable, rolloutTable } from './rollouts.ts';
-import { sickPodTable } from './sick-pod.ts';
-
-const tables: Readonly<Record<string, readonly [string, (runs: number) => string]>> = {
-  cost: ['Cost of one poll', () => costTable()],
-  detection: ['Bad releases at a fixed weight: rolled back % / median s / failed', detectionTable],
-  rollouts: ['Whole rollouts 1/5/10/25/50/100', rolloutTable],
-  image: ['Image service, 800,000 requests a day', imageServiceTable],
-  'cap-window': ['Window of the cap, 1 s polls', (runs) => capWindowTable(Math.min(runs, 500))],
-  bursts: ['Window of the cap under bursts, an hour', (runs) => burstTable(Math.min(runs, 1000))],
-  latency: ['Latency: rolled back % / median s / canary requests', latencyTable],
-  flinch: [
-    'Flinch: failed / s, by lower at / surprise / failed rps left',
-    (runs) => flinchTable(runs / 5),
-  ],
-  'idle-flinch': ['Flinches an hour of healthy releases', (runs) => idleFlinchTable(runs / 20)],
-  'sick-pod': ['One sick pod, or a bad release', (runs) => sickPodTable(Math.ceil(runs / 4))],
-  jitter: ['Pods scraped at their own times', (runs) => jitterTable(Math.ceil(runs / 10))],
-  'rollback-promise': ['On the tolerance line, 4 h: rolled back %', rollbackPromiseTable],
-  'promotion-promise': ['At the promotion margin, 1 h: steps %', promotionPromiseTable],
-  'false-alarms': ['Healthy releases, 1 h: false rollbacks %', falseAlarmTable],
-};
+import { Worker } from 'node:worker_threads';
+import { type BenchTable, printed, tables } from './tables.ts';
 
 const { values } = parseArgs({
-  options: { runs: { type: 'string', default: '2000' }, only: { type: 'string' } },
+  options: {
+    runs: { type: 'string', default: '2000' },
+    only: { type: 'string' },
+    threads: { type: 'string', default: String(Math.min(2, availableParallelism())) },
+  },
 });
-const runs = Number(values.runs);
-if (!Number.isInteger(runs) || runs < 10) throw new Error('--runs needs a whole number from 10');
-const wanted = values.only?.split(',') ?? Object.keys(tables);
-for (const name of wanted) {
-  const entry = tables[name];
-  if (entry === undefined)
-    throw new Error(`no table ${name}; use ${Object.keys(tables).join(', ')}`);
-  const started = performance.now();
-  const text = entry[1](runs);
-  const took = ((performance.now() - started) / 1000).toFixed(1);
-  console.log(`\n## ${entry[0]} (${name}, ${runs} runs, ${took} s)\n\n${text}`);
+const runs = wholeNumber('--runs', values.runs, 10);
+const threads = wholeNumber('--threads', values.threads, 1);
+const wanted = values.only === undefined ? tables : values.only.split(',').map(named);
+
+if (threads === 1) for (const one of wanted) console.log(printed(one, runs));
+else await inWorkers(wanted);
+
+/** Each worker takes the longest table that is left; printed in order, as soon as it can be. */
+async function inWorkers(list: readonly BenchTable[]): Promise<void> {
+  const left = list.toSorted((a, b) => b.size - a.size).map(({ name }) => name);
+  const texts = new Map<string, string>();
+  let next = 0;
+  const show = () => {
+    for (let text = texts.get(list[next]?.name ?? ''); text !== undefined; ) {
+      console.log(text);
+      next += 1;
+      text = texts.get(list[next]?.name ?? '');
+    }
+  };
+  const one = (): Promise<void> =>
+    new Promise((resolve, reject) => {
+      const worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData: { runs } });
+      const give = () => {
+        const name = left.shift();
+        if (name === undefined) void worker.terminate();
+        // oxlint-disable-next-line unicorn/require-post-message-target-origin -- has no origin
+        else worker.postMessage(name);
+      };
+      worker.on('message', ({ name, text }: { name: string; text: string }) => {
+        texts.set(name, text);
+        show();
+        give();
+      });
+      worker.on('error', reject);
+      worker.on('exit', () => resolve());
+      give();
+    });
+  await Promise.all(Array.from({ length: Math.min(threads, list.length) }, one));
+}
+
+function named(name: string): BenchTable {
+  const found = tables.find((one) => one.name === name);
+  if (found === undefined) {
+    throw new Error(`no table ${name}; use ${tables.map((one) => one.name).join(', ')}`);
+  }
+  return found;
+}
+
+function wholeNumber(flag: string, text: string, least: number): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < least) {
+    throw new Error(`${flag} needs a whole number from ${least}`);
+  }
+  return value;
 }

@@ -1,5 +1,5 @@
 import type { Counts } from '../../src/analysis/counts.ts';
-import { kayentaClass } from './kayenta.ts';
+import { kayentaHigh } from './kayenta.ts';
 
 /** Counts of one stretch of a simulated stream; `seconds` = its end, from the start. */
 export interface StreamPoll {
@@ -77,7 +77,7 @@ const kayenta: PeerRule = {
       minutes.map(({ counts }) => (counts[all] === 0 ? 0 : counts[bad] / counts[all]));
     const [canary, stable] = [rates('xc', 'nc'), rates('xs', 'ns')];
     for (let look = 10; look <= Math.min(60, minutes.length); look += 10) {
-      if (kayentaClass(canary.slice(0, look), stable.slice(0, look)) === 'High') return look * 60;
+      if (kayentaHigh(canary.slice(0, look), stable.slice(0, look))) return look * 60;
     }
     return undefined;
   },

@@ -60,8 +60,11 @@ export function watchOurs(
 /** Errors have half of the money when latency is checked too: the same as alone at half of α. */
 export const halfShare: AnalysisPolicy = { ...defaultPolicy, alpha: defaultPolicy.alpha / 2 };
 
+/** Of a service whose base rate is known. */
+export type KnownPrior = CheckPrior & { readonly badRates: readonly number[] };
+
 /** An hour of stable, as the controller asks for it when a rollout begins. */
-export function priorOf(service: SimulatedService, random: Random): CheckPrior {
+export function priorOf(service: SimulatedService, random: Random): KnownPrior {
   const history = simulatedHistory(service, 3600, 15, random);
   return {
     badRates: [service.stableRate],

@@ -141,7 +141,7 @@ function advanceComponent(
       : better(component, counts, policy, frame, split, dispersion),
     step,
     total: addCounts(component.total, counts),
-    usual: component.prior === null ? component.usual + usualBad(component, counts) : 0,
+    usual: component.prior === null ? learned(component, counts, growth.single) : 0,
   };
 }
 
@@ -207,6 +207,11 @@ export const smoothedOdds = ({ nc, ns }: Counts, w: number): number =>
 export function anchorOf({ prior, total, usual }: ComponentEvidence): number {
   if (prior !== null) return prior;
   return total.ns >= 50 ? usual / total.ns : 0;
+}
+
+function learned(component: ComponentEvidence, counts: Counts, single: boolean): number {
+  const usual = component.usual + usualBad(component, counts);
+  return single ? Math.fround(usual) : usual;
 }
 
 /**

@@ -89,7 +89,7 @@ function readRest(from: ByteReader): Omit<EvidenceState, 'version' | 'at' | 'che
 const packCheck = (check: CheckEvidence): string =>
   packed((to) => {
     const single = check.components.every(
-      ({ worse, prior }) => worse.logs.every(isSingle) && isSingle(prior ?? 0),
+      ({ worse, prior, usual }) => worse.logs.every(isSingle) && isSingle(prior ?? usual),
     );
     to.count(check.components.length);
     to.count(single ? 1 : 0);
@@ -143,9 +143,8 @@ function writeComponent(
   if (!alike) for (const value of common) to.count(value);
   for (const value of [step.xc, step.xs, total.xc, total.xs]) to.count(value);
   to.count(prior === null ? 0 : 1);
-  if (prior === null) to.double(usual);
-  else if (single) to.single(prior);
-  else to.double(prior);
+  if (single) to.single(prior ?? usual);
+  else to.double(prior ?? usual);
 }
 
 function readComponent(
@@ -169,8 +168,9 @@ function readComponent(
 }
 
 function readAnchor(from: ByteReader, single: boolean): Pick<ComponentEvidence, 'prior' | 'usual'> {
-  if (from.count() === 0) return { prior: null, usual: from.double() };
-  return { prior: single ? from.single() : from.double(), usual: 0 };
+  const known = from.count() === 1;
+  const value = single ? from.single() : from.double();
+  return known ? { prior: value, usual: 0 } : { prior: null, usual: value };
 }
 
 const commonOf = ({ worse, step, total }: ComponentEvidence): readonly number[] => [

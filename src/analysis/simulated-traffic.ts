@@ -85,6 +85,10 @@ function within(rate: number, { outage }: SimulatedService, from: number, to: nu
 
 type Failures = (requests: number, rate: number, from: number) => number;
 
+/**
+ * Requests of one version, spread over its pods at random: given the pods' rates, each fails by
+ * itself with their mean rate, so that one draw stands for all pods.
+ */
 function pods(service: SimulatedService, count: number, random: Random): Failures {
   const variation = service.podVariation ?? 0;
   if (variation === 0) return (requests, rate) => failures(requests, rate, service, random);
@@ -95,13 +99,9 @@ function pods(service: SimulatedService, count: number, random: Random): Failure
       minute = Math.floor(from / 60);
       factors = Array.from({ length: count }, () => gamma(variation, random));
     }
-    let [left, bad] = [requests, 0];
-    factors.forEach((factor, i) => {
-      const served = binomial(left, 1 / (count - i), random);
-      left -= served;
-      bad += failures(served, Math.min(1, rate * factor), service, random);
-    });
-    return bad;
+    let sum = 0;
+    for (const factor of factors) sum += Math.min(1, rate * factor);
+    return failures(requests, sum / count, service, random);
   };
 }
 
