@@ -1,4 +1,7 @@
+import { chooseLadder, type LadderChoice } from '../analysis/ladder.ts';
+import { ladderWords } from '../analysis/ladder-words.ts';
 import { defaultSteps, type Plan, planRollout, type Spread } from '../analysis/plan.ts';
+import { defaultPolicy } from '../analysis/policy.ts';
 import { describeSpan, type Percent, percent, type Ratio, ratio, seconds } from '../lib/units.ts';
 import { type ExitCode, exitCodes, usageError } from './outcome.ts';
 import { painter, tableText } from './paint.ts';
@@ -23,21 +26,35 @@ const faults = [0.01, 0.02, 0.05, 0.5, 1].map(ratio);
  */
 export function planCommand(flags: PlanFlags, terminal: Terminal): ExitCode {
   const rps = positive('--rps', flags.rps, 1e6);
+  const baseRate = share('--base-errors', flags.baseErrors);
+  const choice = choiceOf(flags.steps, rps, baseRate);
   const plan = planRollout({
     rps,
-    steps: flags.steps === undefined ? defaultSteps(rps) : stepsFrom(flags.steps),
-    baseRate: share('--base-errors', flags.baseErrors),
+    steps: choice.steps,
+    baseRate,
     interval: positive('--interval', flags.interval, 300),
     runs: Math.ceil(positive('--runs', flags.runs, 10_000)),
     faults,
     seed: 1,
   });
-  const text = flags.output === 'json' ? JSON.stringify(plan, null, 2) : planText(plan, terminal);
-  terminal.out(text);
+  const json = () => JSON.stringify({ ...plan, ladder: choice.ladder }, null, 2);
+  terminal.out(flags.output === 'json' ? json() : planText(plan, choice, terminal));
   return exitCodes.ok;
 }
 
-function planText(plan: Plan, terminal: Terminal): string {
+/** As a rollout would choose its weights at this traffic. */
+function choiceOf(steps: string | undefined, rps: number, baseRate: Ratio): LadderChoice {
+  const traffic = { requestsPerSecond: rps, priors: { errors: { badRates: [baseRate] } } };
+  return steps === undefined
+    ? chooseLadder('traffic', defaultSteps(rps), traffic, defaultPolicy)
+    : chooseLadder('annotation', stepsFrom(steps), traffic, defaultPolicy);
+}
+
+function planText(
+  plan: Plan,
+  { ladder, steps: weights }: LadderChoice,
+  terminal: Terminal,
+): string {
   const paint = painter(terminal.color);
   const dim = (cells: readonly string[]): readonly string[] =>
     cells.map((cell) => paint('dim', cell));
@@ -59,6 +76,7 @@ function planText(plan: Plan, terminal: Terminal): string {
   return [
     `At ${plan.rps} requests/s with ${percentText(plan.baseRate)} errors, a healthy release is`,
     `  promoted after ${range(plan.totalSeconds)}; ${percentText(plan.rolledBack)} rolled back`,
+    `  ${ladderWords(ladder, weights)}`,
     '',
     tableText([dim(['STEP', 'THEN', 'CANARY RPS', 'MEDIAN', '9 OF 10']), ...steps], every),
     '',

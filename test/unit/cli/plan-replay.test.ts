@@ -17,6 +17,17 @@ describe('plan', () => {
     expect(json).toMatchObject({ rps: 500, baseRate: 0.001, steps: expect.any(Array) });
   });
 
+  test('says why it begins at its first step, and how long 1 % would take', async () => {
+    const plan = async (...args: readonly string[]) =>
+      (await runCli(['plan', '--rps', '9.26', '--runs', '2', ...args])).out;
+    const whole = /stable gets 9\.3 requests\/s: begins at 10 %, .*; 1 % would take about \d+ min/;
+    expect(await plan()).toMatch(whole);
+    expect(await plan('--steps', '1,50')).toMatch(/begins at 1 %, which takes about \d+ min/);
+    expect(JSON.parse(await plan('-o', 'json'))).toMatchObject({
+      ladder: { by: 'traffic', requestsPerSecond: 9.26 },
+    });
+  });
+
   test.each([
     [['--rps', 'x'], /--rps x/],
     [['--rps', '10', '--base-errors', '1'], /write it with a percent sign/],
