@@ -186,13 +186,13 @@ function blameOf({ blamed, wealth, needed }: TotalWealth, state: EvidenceState):
   };
 }
 
-/** Canary requests since the rollout began, by the first check that counts them. */
+/** Canary requests since the rollout began, by the first check that counts them and acts. */
 function exposure(
   state: EvidenceState,
   policy: AnalysisPolicy,
 ): { exposedRequests: number; failedRequests: number } {
-  const ratioCheck = policy.checks.find(({ kind }) => kind === 'ratio');
-  const check = ratioCheck ?? policy.checks.find(({ kind }) => kind === 'histogram');
+  const ratioCheck = policy.checks.find(({ kind, dryRun }) => kind === 'ratio' && dryRun !== true);
+  const check = ratioCheck ?? policy.checks.find(({ kind }) => kind !== 'gauge');
   const total = state.checks[check?.name ?? '']?.components[0]?.total;
   return {
     exposedRequests: total?.nc ?? 0,

@@ -9,8 +9,10 @@ import {
   windowOf,
 } from '../../src/metric-sources/poll-stream.ts';
 import { metricSources } from '../../src/metric-sources/registry.ts';
+import { compileChecks } from '../../src/metric-sources/template.ts';
 import { configSchema } from '../../src/spec/config.ts';
 import {
+  checkNamed,
   firstOf,
   namesOf,
   requestOf,
@@ -96,6 +98,24 @@ async function stubWorld(): Promise<World> {
 }
 
 const never = new AbortController().signal;
+
+const ownMetrics = compileChecks(
+  configSchema.parse({
+    sources: { default: { url: 'http://prometheus:9090' } },
+    templates: {
+      own: {
+        total: 'own_requests_total{namespace="$namespace",pod=~"$pods"}',
+        badTotal: 'own_failures_total{namespace="$namespace",pod=~"$pods"}',
+        gauge: 'own_bytes{namespace="$namespace",pod=~"$pods"}',
+        podLabel: 'pod',
+      },
+    },
+    checks: {
+      errors: { kind: 'ratio', template: 'own' },
+      memory: { kind: 'gauge-per-pod', template: 'own' },
+    },
+  }),
+);
 const labels = (arm: 'stable' | 'canary', code: string, names = namesOf()) =>
   traefikSeries(names, arm, code, []).labels;
 
@@ -211,6 +231,35 @@ describe.each(Object.entries(metricSources))('metric source %s', (kind, create) 
           reading?.kind === 'series' && reading.series.some(({ arm }) => arm === 'stable');
         expect(stable, hostile).toBe(false);
       }
+    });
+
+    test('reads a counter of failures and a gauge of pods beside all requests', async () => {
+      const pod = { namespace: 'demo', pod: 'web-7d4b9-aaaaa' };
+      const canary = { namespace: 'demo', pod: 'web-ab12cd34ef-bbbbb' };
+      world.add({ __name__: 'own_requests_total', ...pod }, 50);
+      world.add({ __name__: 'own_requests_total', ...canary }, 10);
+      world.add({ __name__: 'own_failures_total', ...canary }, 3);
+      world.add({ __name__: 'own_bytes', ...pod }, 700);
+      world.add({ __name__: 'own_bytes', ...canary }, -5);
+      await world.scraped();
+      const requests = ['errors', 'memory'].map((name) =>
+        requestOf({ id: name, check: checkNamed(name, ownMetrics), window: millis(5000) }),
+      );
+      const readings = await source.read(requests, systemClock.now(), never);
+      const last = (name: string) => {
+        const reading = readings.get(name);
+        if (reading?.kind !== 'series') return reading;
+        return reading.series.map(({ arm, bad, pod: of, values }) => [arm, bad, of, values.at(-1)]);
+      };
+      expect(last('errors')).toEqual([
+        ['stable', false, 'web-7d4b9-aaaaa', 50],
+        ['canary', false, 'web-ab12cd34ef-bbbbb', 10],
+        ['canary', true, 'web-ab12cd34ef-bbbbb', 3],
+      ]);
+      expect(last('memory')).toEqual([
+        ['stable', false, 'web-7d4b9-aaaaa', 700],
+        ['canary', false, 'web-ab12cd34ef-bbbbb', -5],
+      ]);
     });
 
     test('ends at once when it is told to stop', async () => {

@@ -140,6 +140,7 @@ describe('a dry-run check', () => {
     expect(state.limit.agreeing).toBe(0);
     const verdict = judge(state, policy, { now: state.at ?? (0 as never) });
     expect(verdict.kind).toBe('pass');
+    expect(verdict).toMatchObject({ exposedRequests: 1200, failedRequests: 0 });
     expect(verdict.checks[0]).toMatchObject({ dryRun: true, adds: 0 });
     expect(verdict.checks[0]?.evidence).toBeGreaterThan(100);
   });

@@ -113,11 +113,11 @@ describe('judge', () => {
     expect(verdict.because).toContain('more than 5.0 % is never acceptable');
   });
 
-  it('a dry-run check is shown and never acts', () => {
+  it('a dry-run check is shown and never acts: alone it lets nothing pass either', () => {
     const policy = { ...defaultPolicy, checks: [{ ...errorsCheck, dryRun: true }] };
     const state = run(polls(60, counts(10, 10, 990, 0)), policy);
     const verdict = judge(state, policy, { now: instant(state.at ?? start) });
-    expect(verdict.kind).toBe('pass');
+    expect(verdict).toMatchObject({ kind: 'inconclusive', reason: 'not-enough-evidence' });
     expect(verdict.checks[0]).toMatchObject({ dryRun: true, adds: 0 });
     expect(verdict.checks[0]?.evidence).toBeGreaterThan(100);
   });
