@@ -53,10 +53,10 @@ export function lnWorse(counts: Counts, line: Line, tilt: number): number {
   const d = (odds * a) / (1 + m * a);
   const stake = d / (1 + pHat * d);
   return (
-    counts.xc * Math.log1p(a) -
-    counts.nc * Math.log1p(m * a) +
-    counts.xs * Math.log1p(-stake) -
-    counts.ns * Math.log1p(-pHat * stake)
+    times(counts.xc, a) -
+    times(counts.nc, m * a) +
+    times(counts.xs, -stake) -
+    times(counts.ns, -pHat * stake)
   );
 }
 
@@ -70,12 +70,15 @@ export function lnBetter(counts: Counts, line: Line, odds: number): number {
   const d = (-rho * kappa * a) / (1 + m * a);
   const stake = d / (1 - pHat * d);
   return (
-    counts.xc * Math.log1p(a) -
-    counts.nc * Math.log1p(m * a) +
-    counts.xs * Math.log1p(stake) -
-    counts.ns * Math.log1p(pHat * stake)
+    times(counts.xc, a) -
+    times(counts.nc, m * a) +
+    times(counts.xs, stake) -
+    times(counts.ns, pHat * stake)
   );
 }
+
+/** `count · ln(1 + x)`; most counts of most polls are 0, and logarithms are what a poll costs. */
+const times = (count: number, x: number): number => (count === 0 ? 0 : count * Math.log1p(x));
 
 /** Log of a sum given the logs of its terms; −∞ for none. */
 export function lnSum(logs: readonly number[]): number {
