@@ -3,6 +3,7 @@ import type { Action } from './action.ts';
 import { attemptOf, firstState } from './begin.ts';
 import {
   canaryServes,
+  canaryServiceExists,
   deliveryRecorded,
   endpointsAre,
   isPinnedTo,
@@ -16,7 +17,14 @@ import {
 import type { Decision } from './decision.ts';
 import { listing } from './listing.ts';
 import type { Condition, Waiting } from './mechanism.ts';
-import { canaryReplicas, marks, type Snapshot, stateOf, wantedRevision } from './snapshot.ts';
+import {
+  canaryReplicas,
+  carriedIndex,
+  marks,
+  type Snapshot,
+  stateOf,
+  wantedRevision,
+} from './snapshot.ts';
 import type { RolloutState } from './state.ts';
 
 const indexOf = (d: Decision): number => (d.goal.kind === 'carry' ? d.goal.index : 0);
@@ -75,11 +83,7 @@ export const prepare: readonly Condition[] = [
     met: (s) => s.canary !== undefined,
     toward: (s): Action => ({ kind: 'create-canary', state: firstState(s) }),
   },
-  {
-    name: 'canary Service exists',
-    met: (s) => s.canaryService !== undefined,
-    toward: (): Action => ({ kind: 'create-canary-service' }),
-  },
+  canaryServiceExists,
   {
     // Before any canary pod exists, or the user's Service would send it requests.
     name: 'Service is pinned to stable',
@@ -229,7 +233,8 @@ export function raised(s: Snapshot, index: number, to: Percent, d: Decision): Ro
   const raises = d.goal.kind === 'carry' || d.goal.kind === 'promote';
   const requestId = (raises ? d.goal.requestId : undefined) ?? state.requestId;
   const from = s.route?.weight ?? percent(0);
-  const fromIndex = state.step.inForceAt === null ? state.step.fromIndex : state.step.index;
+  // By the weight that is carried: a person may ask for more before it is in force.
+  const fromIndex = carriedIndex(s);
   return {
     ...state,
     requestId,

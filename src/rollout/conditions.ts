@@ -73,6 +73,19 @@ export function canaryServes(replicas: (s: Snapshot, d: Decision) => number): re
   ];
 }
 
+export const canaryServiceExists: Condition = {
+  name: 'canary Service exists',
+  met: (s) => s.canaryService !== undefined,
+  toward: (): Action => ({ kind: 'create-canary-service' }),
+};
+
+/** Without our pin it leads to whatever its own selector says. */
+export const ownService: Condition = {
+  name: 'Service is the user’s own',
+  met: (s) => pinnedTo(s) === undefined,
+  toward: (): Action => ({ kind: 'unpin-service' }),
+};
+
 export const noLeftover: Condition = {
   name: 'no leftover of an earlier rollout',
   met: (s) => s.leftovers.length === 0,

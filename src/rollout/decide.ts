@@ -6,6 +6,7 @@ import {
   carriedIndex,
   markKeys,
   marks,
+  pinAnnotation,
   rejectionOf,
   routeWeight,
   type Snapshot,
@@ -22,8 +23,7 @@ export type Rule = (s: Snapshot) => Answer | undefined;
 
 /**
  * Rules are tried top to bottom; the first answer wins. The order is the policy: whose Deployment
- * it is, then
- * what must be finished, then safety, then what cannot be judged, then progress.
+ * it is, then what must be finished, then safety, then what cannot be judged, then progress.
  */
 export const rules = {
   optedOut: (s) => (s.optedIn ? undefined : leave(s)),
@@ -207,7 +207,9 @@ const servesWanted = (s: Snapshot): boolean => s.stable?.templateHash === wanted
 
 function leave(s: Snapshot): Answer {
   const marked =
-    hasTraces(s) || markKeys.some((key) => s.deployment.annotations[key] !== undefined);
+    hasTraces(s) ||
+    s.service?.annotations[pinAnnotation] === s.deployment.uid ||
+    markKeys.some((key) => s.deployment.annotations[key] !== undefined);
   if (s.adopted)
     return answer('promoting', { kind: 'promote' }, 'finishing a promotion before opting out');
   return marked
@@ -215,10 +217,7 @@ function leave(s: Snapshot): Answer {
     : answer('rest', { kind: 'ignore' }, 'not opted in');
 }
 
-/**
- * A rejected mark on the route or the Deployment is durable: nobody raises this revision again
- * (S4).
- */
+/** A rejected mark on the route or the Deployment is durable: nobody raises it again (S4). */
 function finishRollback(s: Snapshot): Answer | undefined {
   const mark = s.route?.record?.mark;
   const revision = s.canary?.podHash ?? s.route?.record?.revision;
@@ -229,7 +228,7 @@ function finishRollback(s: Snapshot): Answer | undefined {
   return rejection === undefined ? undefined : rollBack(s, rejection.rule, rejection.because);
 }
 
-/** No ReplicaSet serves: there is no stable to compare with, so nothing to canary against. */
+/** No ReplicaSet serves: there is nothing to canary against. */
 function withoutStable(s: Snapshot): Answer | undefined {
   const emptied = s.deployment.replicas === 0 && s.canary !== undefined;
   if (s.stable !== undefined && !emptied) return undefined;
@@ -322,8 +321,13 @@ function afterFlinch(s: Snapshot): Answer | undefined {
   const mark = s.route?.record?.mark;
   if (state === undefined || mark?.kind !== 'flinch') return undefined;
   const at = `${routeWeight(s)} % instead of ${state.step.to} %`;
-  return s.flinch?.kind === 'return'
-    ? answer('progressing', { kind: 'carry', index: state.step.index }, s.flinch.because)
+  // A return that was recorded is finished: until it is in force nothing is suspected anew.
+  return s.flinch?.kind === 'return' || state.step.inForceAt === null
+    ? answer(
+        'progressing',
+        { kind: 'carry', index: carriedIndex(s) },
+        s.flinch?.because ?? 'the suspicion is over',
+      )
     : answer('holding', { kind: 'hold' }, `suspicious, at ${at}: ${mark.because}`);
 }
 

@@ -4,6 +4,7 @@ import {
   canaryPodsGone,
   deliveryRecorded,
   endpointsAre,
+  ownService,
   pinnedTo,
   pinTo,
   progressingRejected,
@@ -53,10 +54,12 @@ const markFor = (s: Snapshot, d: Decision): RouteMark => ({
 export const takeTrafficOff: readonly Condition[] = [
   {
     // Between the flip and the adoption both Services lead to the canary: the flip must be undone
-    // first.
+    // first. And somebody may have resumed the Deployment: the pods that were stable go (T5).
     name: 'Service leads to stable',
     met: (s) =>
-      s.canary === undefined || pinnedTo(s) !== s.canary.podHash || s.stable === undefined,
+      s.canary === undefined ||
+      s.stable === undefined ||
+      [undefined, s.stable.podHash].includes(pinnedTo(s)),
     toward: (s) => pinTo(s, s.stable),
   },
   {
@@ -142,11 +145,7 @@ export const takeCanaryAway: readonly Condition[] = [
     met: canaryPodsGone,
     toward: () => watched('the canary pods to go'),
   },
-  {
-    name: 'Service is the user’s own',
-    met: (s) => pinnedTo(s) === undefined,
-    toward: (): Action => ({ kind: 'unpin-service' }),
-  },
+  ownService,
   {
     name: 'canary Service is gone',
     met: (s) => s.canaryService === undefined,

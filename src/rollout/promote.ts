@@ -3,9 +3,11 @@ import type { Action } from './action.ts';
 import { raised } from './ascend.ts';
 import {
   canaryServes,
+  canaryServiceExists,
   deliveryRecorded,
   endpointsAre,
   isPinnedTo,
+  ownService,
   pinnedTo,
   pinTo,
   routeAccepted,
@@ -31,6 +33,8 @@ const promotionIndex = (s: Snapshot): number => s.spec?.steps.length ?? 0;
 
 /** Before the adoption everything can still be taken back. */
 const handOver: readonly Condition[] = [
+  // A person may ask for promotion before the first weight: then none of this is there yet.
+  canaryServiceExists,
   {
     name: 'Service is pinned',
     met: (s) =>
@@ -38,7 +42,6 @@ const handOver: readonly Condition[] = [
     toward: (s) => pinTo(s, s.stable),
   },
   ...canaryServes((s) => s.deployment.replicas),
-  // A person may ask for promotion before the first weight.
   ...listing,
   {
     name: 'promotion is recorded',
@@ -113,11 +116,7 @@ const settle: readonly Condition[] = [
     met: (s) => s.pods.stable.every((pod) => !pod.ready || pod.deleting),
     toward: () => watched('the old pods to go'),
   },
-  {
-    name: 'Service is the user’s own',
-    met: (s) => pinnedTo(s) === undefined,
-    toward: (): Action => ({ kind: 'unpin-service' }),
-  },
+  ownService,
   {
     name: 'canary Service has drained',
     met: routeDrained,

@@ -1,6 +1,12 @@
 import type { Action } from './action.ts';
 import { marked } from './ascend.ts';
-import { noLeftover, progressingRejected, tellsRejection, waiting } from './conditions.ts';
+import {
+  noLeftover,
+  ownService,
+  progressingRejected,
+  tellsRejection,
+  waiting,
+} from './conditions.ts';
 import type { Condition, Waiting } from './mechanism.ts';
 import { invalidMark, invalidNoticeId } from './notices.ts';
 import { marks, type Snapshot, wantedRevision } from './snapshot.ts';
@@ -33,6 +39,8 @@ export const rest: readonly Condition[] = [
     toward: (): Action => ({ kind: 'mark-notified', id: null }),
   },
   noLeftover,
+  // A deposed leader may pin it after all is over, to pods that go.
+  ownService,
   {
     name: 'Deployment is paused at rest',
     met: (s) => s.pauseMode === 'on-change' || s.problems.length > 0 || pausedAtRest(s),
@@ -59,6 +67,7 @@ export const tellInvalid: readonly Condition[] = [
  */
 export const stayRejected: readonly Condition[] = [
   noLeftover,
+  ownService,
   {
     name: 'Deployment is marked',
     met: (s) => !s.deployment.paused || marked(s) === wantedRevision(s),

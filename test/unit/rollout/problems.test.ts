@@ -3,7 +3,14 @@ import { decide } from '../../../src/rollout/decide.ts';
 import { nextWrite } from '../../../src/rollout/mechanism.ts';
 import { invalidMark, invalidNoticeId, noticesFor } from '../../../src/rollout/notices.ts';
 import type { Snapshot } from '../../../src/rollout/snapshot.ts';
-import { aDeployment, aRoute, aSnapshot, at, stableHash } from '../../builders/snapshot.ts';
+import {
+  aDeployment,
+  aRoute,
+  aService,
+  aSnapshot,
+  at,
+  stableHash,
+} from '../../builders/snapshot.ts';
 
 const problems = [{ key: 'haldane.dev/service', message: 'no Service selects the pods of web' }];
 const atRest = (change: Partial<Snapshot>, annotations: Record<string, string> = {}) =>
@@ -12,6 +19,7 @@ const atRest = (change: Partial<Snapshot>, annotations: Record<string, string> =
     state: undefined,
     verdict: undefined,
     route: aRoute({ record: undefined, canaryService: undefined }),
+    service: aService('web', { selector: { app: 'web' } }),
     deployment: aDeployment({
       templateHash: stableHash,
       paused: false,
