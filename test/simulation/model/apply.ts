@@ -1,0 +1,319 @@
+import type { Action } from '../../../src/rollout/action.ts';
+import {
+  type Cluster,
+  canaryIndex,
+  firstRecord,
+  type Native,
+  type Ours,
+  oursAt,
+  type Recorded,
+  replaced,
+  stableIndex,
+  templates,
+} from './cluster-state.ts';
+import { recordedOf } from './snapshot-of.ts';
+
+// What one write does to the cluster, and what the API server refuses: the preconditions are those
+// of `src/controller/write-*.ts`. `seen` is what the writer looked at, `now` what is there.
+
+/** Objects that have changed since a writer looked, one bit each. */
+export const changed = {
+  deployment: 1,
+  service: 2,
+  route: 4,
+  /** The state annotation of the canary that was seen. */
+  state: 8,
+  /** Anything of the canary that was seen, its status included. */
+  canary: 16,
+  /** The canary that was seen is gone; one of the same name may be there. */
+  identity: 32,
+  canaryService: 64,
+} as const;
+
+/** Which objects differ between two states, for a writer that saw the canary at `canary`. */
+export function changesBetween(before: Cluster, after: Cluster, canary: number): number {
+  const was = oursAt(before, canary);
+  const is = oursAt(after, canary);
+  const gone = was !== undefined && is === undefined;
+  return (
+    (deploymentOf(before) === deploymentOf(after) ? 0 : changed.deployment) |
+    (before.pin === after.pin ? 0 : changed.service) |
+    (routeOf(before) === routeOf(after) ? 0 : changed.route) |
+    (JSON.stringify(was?.state) === JSON.stringify(is?.state) ? 0 : changed.state) |
+    (JSON.stringify(was) === JSON.stringify(is) ? 0 : changed.canary) |
+    (gone ? changed.identity : 0) |
+    (before.services === after.services ? 0 : changed.canaryService)
+  );
+}
+
+const deploymentOf = (c: Cluster): string =>
+  [
+    c.optedIn,
+    c.template,
+    c.paused,
+    c.mark,
+    c.markAttempt,
+    c.pausedAtRest,
+    c.rejected,
+    c.progressing,
+    c.succeeded,
+    c.replicas,
+    c.request?.verb,
+  ].join();
+
+const routeOf = (c: Cluster): string =>
+  [c.record, c.routeMark, c.markOf, c.weight, c.route === 'in-force' ? 'accepted' : c.route].join();
+
+/** The state after the write; undefined when it is refused or changes nothing. */
+export function apply(
+  action: Action,
+  seen: Cluster,
+  now: Cluster,
+  since: number,
+): Cluster | undefined {
+  const is = (mask: number): boolean => (since & mask) !== 0;
+  switch (action.kind) {
+    case 'record':
+    case 'scale-canary':
+    case 'adopt-canary':
+    case 'clear-state':
+    case 'delete-replica-set':
+    case 'scale-replica-set':
+    case 'create-canary':
+    case 'bootstrap':
+      return onSets(action, seen, now, since);
+    case 'attach-route':
+    case 'shift-route':
+    case 'flinch-route':
+    case 'cut-route':
+    case 'restore-route':
+      return onRoute(action, seen, now, is(changed.route));
+    case 'pin-service':
+      return is(changed.service)
+        ? undefined
+        : { ...now, pin: pinOf(action.podHash), drained: false };
+    case 'unpin-service':
+      return is(changed.service) ? undefined : { ...now, pin: '', drained: false };
+    case 'create-canary-service':
+      return { ...now, services: now.services | (1 << revisionOf(seen)) };
+    case 'delete-canary-service': {
+      if (is(changed.canaryService)) return undefined;
+      return { ...now, services: now.services & ~(1 << revisionOf(seen)) };
+    }
+    default:
+      return onDeployment(action, seen, now, is(changed.deployment));
+  }
+}
+
+const pinOf = (podHash: string): string =>
+  podHash.startsWith('native-') ? podHash : `ours-${podHash}`;
+
+const indexOf = (revision: string): number => templates.indexOf(revision as 'aa');
+
+/** The revision that a canary Service is named after. */
+function revisionOf(c: Cluster): number {
+  const canary = canaryIndex(c);
+  return canary >= 0 ? canary : c.record >= 0 ? c.record : c.template;
+}
+
+type OnSets = Extract<
+  Action,
+  {
+    readonly kind:
+      | 'record'
+      | 'scale-canary'
+      | 'adopt-canary'
+      | 'clear-state'
+      | 'delete-replica-set'
+      | 'scale-replica-set'
+      | 'create-canary'
+      | 'bootstrap';
+  }
+>;
+
+function onSets(action: OnSets, seen: Cluster, now: Cluster, since: number): Cluster | undefined {
+  const canary = canaryIndex(seen);
+  const set = oursAt(now, canary);
+  const isOther = (since & changed.identity) !== 0 || set === undefined;
+  const isStale = isOther || (since & changed.state) !== 0;
+  switch (action.kind) {
+    case 'record': {
+      if (isStale) return undefined;
+      const delivered = set.state === 'unreadable' ? 0 : set.state.delivered;
+      const state = recordedOf(action.state, delivered);
+      // What was counted stays until the weight is in force; nothing is suspected before that.
+      const begins = state.inForce && !(stateIn(set)?.inForce ?? false);
+      const evidence = begins ? ({ verdict: 'none', flinch: '' } as const) : {};
+      const flinch = state.inForce ? {} : ({ flinch: '' } as const);
+      return { ...withOurs(now, canary, { ...set, state }), ...evidence, ...flinch };
+    }
+    case 'scale-canary': {
+      if (isStale) return undefined;
+      const { replicas } = action;
+      const available = Math.min(set.available, replicas);
+      const trouble = replicas === 0 ? 'none' : set.trouble;
+      const ended = action.outcome !== undefined && set.state !== 'unreadable';
+      const state = ended ? { ...(set.state as Recorded), ended } : set.state;
+      return withOurs(now, canary, { ...set, replicas, available, trouble, state });
+    }
+    case 'adopt-canary': {
+      if (isOther || (since & changed.canary) !== 0) return undefined;
+      const fits = now.paused && now.replicas === set.replicas && now.template === seen.template;
+      return fits ? withOurs(now, canary, { ...set, kind: 'released' }) : undefined;
+    }
+    case 'clear-state': {
+      if (isOther) return undefined;
+      const without = withOurs(now, canary, undefined);
+      return { ...without, native: replaced(now.native, canary, 'full' as Native) };
+    }
+    case 'delete-replica-set':
+      return deleted(action.name, now, isOther, canary);
+    case 'scale-replica-set': {
+      const target = indexOf(action.name.replace('web-native-', ''));
+      if (now.native[target] !== 'full') return undefined;
+      return { ...now, native: replaced(now.native, target, 'empty' as Native) };
+    }
+    case 'create-canary': {
+      const isOutdated = now.template !== seen.template || now.rejected !== seen.rejected;
+      if (isOutdated || oursAt(now, seen.template) !== undefined) return undefined;
+      const state = firstRecord(Math.min(action.state.attempt, 2));
+      const fresh: Ours = { kind: 'bare', replicas: 0, available: 0, trouble: 'none', state };
+      return withOurs(now, seen.template, fresh);
+    }
+    case 'bootstrap':
+      return bootstrapped(seen, now, (since & changed.deployment) !== 0);
+  }
+}
+
+const stateIn = ({ state }: Ours): Recorded | undefined =>
+  state === 'unreadable' ? undefined : state;
+
+const withOurs = (c: Cluster, index: number, set: Ours | undefined): Cluster => ({
+  ...c,
+  ours: replaced(c.ours, index, set),
+});
+
+function deleted(
+  name: string,
+  now: Cluster,
+  isOther: boolean,
+  canary: number,
+): Cluster | undefined {
+  if (name.startsWith('web-native-')) {
+    const target = indexOf(name.replace('web-native-', ''));
+    if (now.native[target] === 'none') return undefined;
+    return { ...now, native: replaced(now.native, target, 'none' as Native) };
+  }
+  const target = indexOf(name.replace('web-ours-', ''));
+  // The precondition is the uid: one of the same name that was made since is left alone.
+  if (oursAt(now, target) === undefined || (target === canary && isOther)) return undefined;
+  return withOurs(now, target, undefined);
+}
+
+function bootstrapped(seen: Cluster, now: Cluster, isStale: boolean): Cluster | undefined {
+  if (now.mode === 'on-change') return isStale ? undefined : { ...now, mark: -1, paused: false };
+  if (now.template !== seen.template || now.native[now.template] !== 'none') return undefined;
+  return { ...now, native: replaced(now.native, now.template, 'empty' as Native) };
+}
+
+type OnRoute = Extract<Action, { readonly kind: `${string}-route` }>;
+
+function onRoute(
+  action: OnRoute,
+  seen: Cluster,
+  now: Cluster,
+  isStale: boolean,
+): Cluster | undefined {
+  const written = { route: 'written', verdict: 'none', flinch: '' } as const;
+  const canary = canaryIndex(seen);
+  if (action.kind === 'cut-route') {
+    // Never refused: it is repeated on whatever the route has become.
+    if (now.record < 0) return undefined;
+    const kind = action.mark.kind as Cluster['routeMark'];
+    const markOf = indexOf(action.mark.revision);
+    return { ...now, ...written, weight: 0, routeMark: kind, markOf, byHand: false };
+  }
+  if (isStale) return undefined;
+  switch (action.kind) {
+    case 'attach-route':
+      return {
+        ...now,
+        ...written,
+        record: canary,
+        routeMark: '',
+        weight: 0,
+        // The first weight needs no pass, and a person may have asked for all of it.
+        earned: now.request?.verb === 'promote' ? now.earned : 1,
+        byHand: false,
+      };
+    case 'shift-route':
+      if (seen.weight !== action.from || now.record < 0) return undefined;
+      return { ...now, ...written, weight: action.to, routeMark: '', byHand: false };
+    case 'flinch-route':
+      if (now.weight <= action.to) return undefined;
+      return {
+        ...now,
+        ...written,
+        weight: action.to,
+        routeMark: 'flinch',
+        markOf: canary,
+        byHand: false,
+      };
+    case 'restore-route':
+      return { ...now, ...written, record: -1, routeMark: '', weight: 0, byHand: false };
+  }
+}
+
+type OnDeployment = Exclude<
+  Action,
+  OnSets | OnRoute | { readonly kind: 'pin-service' | 'unpin-service' | `${string}-canary-service` }
+>;
+
+function onDeployment(
+  action: OnDeployment,
+  seen: Cluster,
+  now: Cluster,
+  isStale: boolean,
+): Cluster | undefined {
+  // Paused all the time, the end of a rollout is written whatever else has changed (uid alone).
+  const isFree = action.kind === 'finish-rollout' && seen.mode === 'at-rest';
+  if (isStale && !isFree) return undefined;
+  switch (action.kind) {
+    case 'mark-rollout': {
+      const mark = indexOf(action.revision);
+      const request = now.request?.of === mark ? now.request : undefined;
+      return { ...now, mark, markAttempt: Math.min(action.attempt, 2), request };
+    }
+    case 'set-progressing': {
+      const { status } = action.progressing;
+      if (status === 'True') return { ...now, progressing: 'succeeded', succeeded: now.template };
+      return { ...now, progressing: status === 'False' ? 'rejected' : 'paused', succeeded: 0 };
+    }
+    case 'finish-rollout': {
+      const over = { ...now, mark: -1, markAttempt: 1, request: undefined };
+      return seen.mode === 'at-rest' ? over : { ...over, paused: false };
+    }
+    case 'mark-rejected': {
+      const bit = 1 << indexOf(action.rejection.revision);
+      return { ...now, rejected: now.rejected | bit };
+    }
+    case 'forget-rejection':
+      return {
+        ...now,
+        rejected: now.rejected & ~(1 << seen.template),
+        mark: seen.template,
+        markAttempt: 2,
+        request: undefined,
+      };
+    case 'pause-at-rest':
+      return { ...now, paused: true, pausedAtRest: true };
+    case 'opt-out': {
+      const stable = stableIndex(seen);
+      const template = stable < 0 ? now.template : stable;
+      const free = { mark: -1, markAttempt: 1, rejected: 0, pausedAtRest: false } as const;
+      return { ...now, ...free, template, paused: false, request: undefined };
+    }
+    default:
+      throw new Error(`the model does not know ${action.kind}`);
+  }
+}

@@ -1,0 +1,16 @@
+import { expect, test } from 'vitest';
+import { stuckStates } from './liveness.ts';
+import { Search } from './search.ts';
+
+// A slice of `npm run bench:model`: every state that two leaders, people and faults reach first.
+
+test.each([
+  { mode: 'on-change', userEdits: 2, requests: 0, faults: 0 },
+  { mode: 'at-rest', userEdits: 1, requests: 1, faults: 1 },
+] as const)('no state breaks an invariant: $mode', ({ mode, ...budgets }) => {
+  const search = new Search(mode, budgets);
+  const { violations, states } = search.run({ states: 25_000 });
+  expect(violations).toEqual([]);
+  expect(states).toBeGreaterThanOrEqual(25_000);
+  expect(stuckStates(search.clusters)).toEqual([]);
+});
