@@ -139,7 +139,10 @@ function polledChecks(
   memory: RolloutMemory,
   parts: Parts,
 ): readonly ExplainedCheck[] | undefined {
-  if (memory.polled === undefined || s.now - memory.polled.at >= excessEvery) {
+  const { polled } = memory;
+  // Where nothing was known yet, the next poll may know.
+  const known = polled?.checks.some(({ excess }) => excess !== null) === true;
+  if (polled === undefined || !known || s.now - polled.at >= excessEvery) {
     const poll = lastPoll(parts.polls, keyOf(s), state);
     memory.polled = poll === undefined ? undefined : { at: s.now, checks: poll.checks };
   }

@@ -1,11 +1,19 @@
 import { expect, test } from 'vitest';
+import type { ExplainedPoll } from '../../../src/analysis/explained.ts';
 import { emptyMemory } from '../../../src/controller/memory.ts';
 import type { Parts } from '../../../src/controller/parts.ts';
-import { createPollBook } from '../../../src/controller/poll-book.ts';
+import { createPollBook, pollsOf } from '../../../src/controller/poll-book.ts';
 import { tell } from '../../../src/controller/tell.ts';
 import { decide } from '../../../src/rollout/decide.ts';
 import type { Snapshot } from '../../../src/rollout/snapshot.ts';
-import { aSnapshot } from '../../builders/snapshot.ts';
+import type { CheckFigures } from '../../../src/telemetry/metrics.ts';
+import { aSnapshot, aState, at, pass } from '../../builders/snapshot.ts';
+
+const noMetrics = {
+  rolloutStarted: () => undefined,
+  rollout: () => undefined,
+  decided: () => undefined,
+};
 
 /** Notes what is called; everything else of a pass is silent. */
 function listening() {
@@ -35,4 +43,30 @@ test('a canary that is withdrawn leaves the metrics, once', () => {
   expect(say(running)).toEqual(['metrics.rolloutStarted']);
   expect(say(gone)).toEqual(['metrics.forget', 'polls.end']);
   expect(say(gone)).toEqual([]);
+});
+
+test('intervals reach the metrics as soon as known, and then every ten seconds', () => {
+  const { parts } = listening();
+  const book = createPollBook();
+  const shown: (number | undefined)[] = [];
+  const checks = (_rollout: object, all: readonly CheckFigures[]) =>
+    void shown.push(all[0]?.excess?.low);
+  const telling = { ...parts, polls: book, metrics: { ...noMetrics, checks } } as unknown as Parts;
+  const memory = emptyMemory();
+  const report = { check: 'errors', dryRun: false, evidence: 1, adds: 1, promotionNeeded: 20 };
+  const counts = { canary: { bad: 0, total: 9 }, stable: { bad: 0, total: 99 } };
+  const verdict = { ...pass, checks: [{ ...report, ...counts }] };
+  const pollAndTell = (second: number, low: number | null) => {
+    const excess = low === null ? null : { low, high: 1 };
+    const poll = { atMillis: at(second), checks: [{ check: 'errors', excess }] };
+    book.add('shop/web', pollsOf(aState()), poll as unknown as ExplainedPoll);
+    const s = aSnapshot({ now: at(second), verdict });
+    tell(s, decide(s), { kind: 'reached' }, undefined, memory, telling);
+  };
+  pollAndTell(0, null);
+  pollAndTell(1, 0.1);
+  pollAndTell(2, 0.2);
+  pollAndTell(10, 0.3);
+  pollAndTell(11, 0.4);
+  expect(shown).toEqual([undefined, 0.1, 0.1, 0.1, 0.4]);
 });
