@@ -13,7 +13,7 @@ import { instant, percent } from '../../src/lib/units.ts';
 import { median, percents, short, table } from './table.ts';
 
 /** Usable bounds of Prometheus' default buckets at a median of 80 ms and a p99 of 323 ms. */
-const bounds = [0.1, 0.25, 0.5];
+export const bounds: readonly number[] = [0.1, 0.25, 0.5];
 
 /** Share of lognormal requests slower than `seconds`. */
 const tail = (seconds: number, slower: number): number =>
@@ -29,8 +29,16 @@ function normalLaw(z: number): number {
   return z >= 0 ? (1 + erf) / 2 : (1 - erf) / 2;
 }
 
+/** Shares of requests beyond each bound, of a version so many times as slow as stable. */
+export const tailsOf = (slower: number): readonly number[] =>
+  bounds.map((bound) => tail(bound, slower));
+
 /** Requests slower than each bound: each tail is drawn from the one before. */
-function slowerThan(requests: number, tails: readonly number[], random: Random): readonly number[] {
+export function slowerThan(
+  requests: number,
+  tails: readonly number[],
+  random: Random,
+): readonly number[] {
   let [left, before] = [requests, 1];
   return tails.map((share) => {
     left = binomial(left, Math.min(1, share / before), random);
@@ -90,15 +98,14 @@ function watch(
 
 /** § 2: rolled back % / median s / median canary requests. */
 export function latencyTable(runs: number): string {
-  const slow = (factor: number) => bounds.map((bound) => tail(bound, factor));
   const mixed = bounds.map((bound) => 0.97 * tail(bound, 1) + 0.03);
   const cells = [
-    ['as fast', [9.26, 10], slow(1)],
-    ['as fast', [100, 10], slow(1)],
-    ['1.2 × slower', [100, 10], slow(1.2)],
-    ['1.5 × slower', [9.26, 10], slow(1.5)],
-    ['1.5 × slower', [100, 10], slow(1.5)],
-    ['2 × slower', [100, 1], slow(2)],
+    ['as fast', [9.26, 10], tailsOf(1)],
+    ['as fast', [100, 10], tailsOf(1)],
+    ['1.2 × slower', [100, 10], tailsOf(1.2)],
+    ['1.5 × slower', [9.26, 10], tailsOf(1.5)],
+    ['1.5 × slower', [100, 10], tailsOf(1.5)],
+    ['2 × slower', [100, 1], tailsOf(2)],
     ['3 % take 2 s', [100, 10], mixed],
     ['3 % take 2 s', [100, 1], mixed],
   ] as const;

@@ -3,6 +3,7 @@ import { costTable } from './cost.ts';
 import { detectionTable, smallFaultTable } from './detection.ts';
 import { falseAlarmTable } from './false-alarms.ts';
 import { flinchTable, idleFlinchTable } from './flinch.ts';
+import { latencyFlinchTable } from './flinch-latency.ts';
 import { jitterTable } from './jitter.ts';
 import { latencyTable } from './latency.ts';
 import { promotionPromiseTable, rollbackPromiseTable } from './promises.ts';
@@ -85,6 +86,12 @@ export const tables: readonly BenchTable[] = [
     title: 'Flinches an hour of healthy releases',
     make: (runs) => idleFlinchTable(Math.ceil(runs / 40)),
     size: 70,
+  },
+  {
+    name: 'latency-flinch',
+    title: 'Flinch on errors and latency together, 15 min at 100 rps',
+    make: (runs) => latencyFlinchTable(Math.ceil(runs / 10)),
+    size: 40,
   },
   {
     name: 'sick-pod',
