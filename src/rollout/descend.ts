@@ -113,13 +113,23 @@ const recordRejection: readonly Condition[] = [
   },
 ];
 
+/**
+ * A listing that was under way for long may come after its canary was taken away. The gateway
+ * refuses such a route until it is restored, and no request is left to wait for.
+ */
+const namesGoneService = (s: Snapshot): boolean =>
+  s.route?.record !== undefined && s.route.weight === 0 && s.canaryService === undefined;
+
 /** Traffic goes down before pods do. */
 export const takeCanaryAway: readonly Condition[] = [
-  routeAccepted,
+  {
+    ...routeAccepted,
+    met: (s, d) => namesGoneService(s) || routeAccepted.met(s, d),
+  },
   deliveryRecorded,
   {
     name: 'canary has drained',
-    met: (s) => s.route?.record === undefined || routeDrained(s),
+    met: (s) => s.route?.record === undefined || namesGoneService(s) || routeDrained(s),
     toward: () => waiting('requests to the canary to end'),
   },
   {

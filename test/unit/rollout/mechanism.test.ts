@@ -223,6 +223,17 @@ describe('the way down', () => {
       'wait: canary has drained',
     ],
     ['requests have drained', { route: rejected, ...recorded }, 'restore-route'],
+    [
+      // A listing that took longer than its time-out came after everything had been taken away.
+      'the route names a Service that is gone, so the gateway refuses it',
+      {
+        ...none,
+        ...recorded,
+        route: { ...rejected, accepted: false, refusal: 'BackendNotFound' },
+        routeAcceptedSince: undefined,
+      },
+      'restore-route',
+    ],
     ['the route is restored', { route: plainRoute, ...recorded }, 'scale-canary'],
     [
       // Or a deposed leader that saw the same state would scale it up behind an unpinned Service.
