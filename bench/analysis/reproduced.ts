@@ -12,13 +12,14 @@ export interface Measured {
 /** Standard deviations of both simulations together that still count as chance. */
 const sigmas = 3;
 
-/** Two shares, the study's rounded to a whole percent. */
+/** Two shares; the study's, rounded to a whole percent, is taken where it is nearest to ours. */
 export function shareAgrees(share: number, runs: number, studyPercent: number): boolean {
-  const study = studyPercent / 100;
   const rounding = studyPercent % 1 === 0 ? 0.005 : 0.0005;
-  const p = (share * runs + study * studyRuns) / (runs + studyRuns);
+  const study = studyPercent / 100;
+  const nearest = Math.min(study + rounding, Math.max(study - rounding, share));
+  const p = (share * runs + nearest * studyRuns) / (runs + studyRuns);
   const deviation = Math.sqrt(p * (1 - p) * (1 / runs + 1 / studyRuns));
-  return Math.abs(share - study) <= sigmas * deviation + rounding;
+  return Math.abs(share - nearest) <= sigmas * deviation;
 }
 
 /** The study's median lies where ours could, one poll more or less. */
