@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { kayentaClass } from '../../../bench/analysis/kayenta.ts';
+import { kayentaClass, kayentaHigh } from '../../../bench/analysis/kayenta.ts';
 import { peers } from '../../../bench/analysis/peers.ts';
 import { makeStream } from '../../../bench/analysis/stream.ts';
 import { defaultPolicy } from '../../../src/analysis/policy.ts';
 import { simulateRollout } from '../../../src/analysis/simulate.ts';
 import { totalWealth } from '../../../src/analysis/total.ts';
+import { poisson } from '../../../src/analysis/variates.ts';
 import { seededRandom } from '../../../src/lib/random.ts';
 import { percent } from '../../../src/lib/units.ts';
 import { counts, errorsPoll, run, weight } from './polls.ts';
@@ -182,6 +183,20 @@ describe('rules of others, as their users met them', () => {
     expect(kayentaClass([1, 4, 2, 3, 1], [0, 0, 0, 0, 0])).toBe('High');
     expect(kayentaClass(ones, ones)).toBe('Pass');
     expect(kayentaClass([], ones)).toBe('Nodata');
+  });
+
+  it('Kayenta: the short way to High is the same', () => {
+    const random = seededRandom(9);
+    const found = { high: 0, other: 0 };
+    for (let i = 0; i < 200; i += 1) {
+      const draw = (mean: number) => Array.from({ length: 12 }, () => poisson(mean, random) / 60);
+      const [canary, stable] = [draw(i % 4), draw(i % 2)];
+      const high = kayentaClass(canary, stable) === 'High';
+      expect(kayentaHigh(canary, stable)).toBe(high);
+      found[high ? 'high' : 'other'] += 1;
+    }
+    expect(Math.min(found.high, found.other)).toBeGreaterThan(20);
+    expect(kayentaHigh([], [1])).toBe(false);
   });
 
   it('ours rejects the counts behind the first, and not those behind the second', () => {
