@@ -117,6 +117,14 @@ test('a raise recorded late, over a flinch, leads back to the step that was carr
   expect(action).toMatchObject({ kind: 'record', state: { step: { index: 1, from: 1, to: 5 } } });
 });
 
+test('a canary made anew under a flinch begins with its first step', () => {
+  const mark = { kind: 'flinch', revision: canaryHash, rule: 'flinch', because: 's', at: at(-9) };
+  const record = { ...(aRoute().record as object), mark } as never;
+  const fresh = aState({ step: { ...step, index: -1, fromIndex: -1, inForceAt: null } });
+  const change = { route: aRoute({ weight: percent(1), record }), state: fresh };
+  expect(act(change).rule).toBe('firstStep');
+});
+
 test('resumed by hand, the Service follows the pods that serve now (T5)', () => {
   const native = aReplicaSet('cccccccccc', { templateHash: canaryHash });
   const pods = { stable: [aPod('cccccccccc', 0)], canary: [aPod(canaryHash, 0)] };
