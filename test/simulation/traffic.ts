@@ -4,12 +4,14 @@ import type { KubernetesObject } from '../../src/embedded/resource.ts';
 import type { Clock } from '../../src/lib/clock.ts';
 import type { Random } from '../../src/lib/random.ts';
 import { type Instant, instant, type Millis, millis } from '../../src/lib/units.ts';
-import type {
-  Arm,
-  EvidenceRequest,
-  MetricSource,
-  Reading,
-  Series,
+import {
+  type Arm,
+  type EvidenceRequest,
+  type MetricSource,
+  type Reading,
+  type Series,
+  type UnusableCode,
+  unusable,
 } from '../../src/metric-sources/metric-source.ts';
 
 export interface TrafficOptions {
@@ -32,8 +34,10 @@ export interface Traffic {
   /** Requests that no pod answered: whoever moves traffic is to blame. */
   readonly lost: number;
   readonly answered: ReadonlyMap<string, { readonly total: number; readonly bad: number }>;
-  /** The source answers nothing while this is set. */
-  outage: boolean;
+  /** The source gives no evidence while this is set. */
+  outage: boolean | UnusableCode;
+  /** From a route's change to the moment the data plane follows it. */
+  propagation: Millis;
   start(): () => void;
 }
 
@@ -75,9 +79,15 @@ export function createTraffic(options: TrafficOptions): Traffic {
     carry: 0,
   };
   const samples = new Map<string, Sample[]>();
-  const state = { outage: false, running: false, since: 0 };
+  const state = {
+    outage: false as boolean | UnusableCode,
+    running: false,
+    since: 0,
+    propagation: options.propagation,
+  };
   let served: readonly Backend[] = [];
   let targets: readonly Target[] | undefined;
+  let followed = 0;
   /** Counts the requests since the last change. */
   const account = () => {
     const now = clock.monotonic();
@@ -97,7 +107,9 @@ export function createTraffic(options: TrafficOptions): Traffic {
     if (kind === 'EndpointSlice' || kind === 'Pod') change();
     if (kind !== 'HTTPRoute') return;
     const wanted = backendsOf(cluster, namespace);
-    clock.after(options.propagation, () => change(wanted));
+    // In order, also when the data plane has become faster in between.
+    followed = Math.max(followed, clock.monotonic() + state.propagation);
+    clock.after(millis(followed - clock.monotonic()), () => change(wanted));
   });
   const collect = () => {
     if (!state.running) return;
@@ -122,8 +134,14 @@ export function createTraffic(options: TrafficOptions): Traffic {
     get outage() {
       return state.outage;
     },
-    set outage(value: boolean) {
+    set outage(value: boolean | UnusableCode) {
       state.outage = value;
+    },
+    get propagation() {
+      return state.propagation;
+    },
+    set propagation(value: Millis) {
+      state.propagation = value;
     },
     source: sourceOver(samples, () => state.outage),
     start: () => {
@@ -218,7 +236,7 @@ function targetsOf(
 
 function sourceOver(
   samples: ReadonlyMap<string, readonly Sample[]>,
-  outage: () => boolean,
+  outage: () => boolean | UnusableCode,
 ): MetricSource {
   const read = (requests: readonly EvidenceRequest[], at: Instant) => {
     const readings = new Map<string, Reading>();
@@ -231,11 +249,11 @@ function sourceOver(
           ? histogramOf(arm, names[arm].service, rows)
           : errorsOf(arm, names[arm].service, rows);
       });
+      const fault = outage();
+      const code = fault === true ? 'unreachable' : fault;
       readings.set(
         id,
-        outage()
-          ? { kind: 'unusable', code: 'unreachable', detail: 'connection refused' }
-          : { kind: 'series', from, at, series },
+        code === false ? { kind: 'series', from, at, series } : unusable(code, 'injected'),
       );
     }
     return Promise.resolve(readings);

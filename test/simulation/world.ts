@@ -1,12 +1,18 @@
 import { readFileSync } from 'node:fs';
 import { Registry } from 'prom-client';
 import { parseAllDocuments } from 'yaml';
-import { type Assembled, assemble } from '../../src/controller/assembly.ts';
+import { type Assembled, assemble, type Outside } from '../../src/controller/assembly.ts';
 import { watchCluster } from '../../src/controller/cluster.ts';
 import { createEmbeddedCluster, type EmbeddedCluster } from '../../src/embedded/cluster.ts';
+import type { ClientFaults } from '../../src/embedded/faults.ts';
 import type { JsonObject } from '../../src/embedded/json.ts';
-import { createClient } from '../../src/kubernetes/client.ts';
-import type { KubernetesTransport } from '../../src/kubernetes/transport.ts';
+import { createClient, type KubernetesClient } from '../../src/kubernetes/client.ts';
+import { fencedTransport } from '../../src/kubernetes/fenced-transport.ts';
+import {
+  createLeaderElection,
+  type LeaderElection,
+  type Leadership,
+} from '../../src/kubernetes/lease.ts';
 import type { Clock } from '../../src/lib/clock.ts';
 import { seededRandom } from '../../src/lib/random.ts';
 import { type Millis, millis, seconds } from '../../src/lib/units.ts';
@@ -16,6 +22,7 @@ import { parseConfig } from '../../src/spec/config-file.ts';
 import { createLog } from '../../src/telemetry/log.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
 import { type VirtualClock, virtualClock } from '../builders/virtual-clock.ts';
+import { type KillAt, Process } from './process.ts';
 import { container, shop } from './shop.ts';
 import { createTraffic, type Traffic } from './traffic.ts';
 
@@ -52,6 +59,8 @@ export interface WorldOptions {
   readonly replicas?: number;
   readonly annotations?: Readonly<Record<string, string>>;
   readonly errorRate?: (version: string) => number;
+  /** Share of answers that take longer than half a second. */
+  readonly slowRate?: (version: string) => number;
   readonly propagation?: Millis;
   /** Steps of two seconds: for what is about order and not about time. */
   readonly quick?: boolean;
@@ -74,6 +83,33 @@ export interface Life {
   readonly alive: boolean;
   /** Ends it as kill -9 does. */
   kill(): void;
+  /** Stops it as kill -STOP does; the returned function lets it go on. */
+  stall(): () => void;
+  leads(): boolean;
+}
+
+export interface ProcessOptions {
+  readonly faults?: ClientFaults;
+  /** Stands for election under this name; leads at once, without a Lease, if absent. */
+  readonly identity?: string;
+  /** It has ended by itself, having lost its term. */
+  readonly onExit?: () => void;
+  /** It has died at the write that was named. */
+  readonly onKill?: () => void;
+}
+
+/** As `main.ts` does it: a term that was lost is the end of the process. */
+async function lead(
+  election: LeaderElection,
+  assembled: Assembled,
+  signal: AbortSignal,
+): Promise<void> {
+  const lost = new AbortController();
+  const work = async (term: Leadership) => {
+    await assembled.run(term.signal);
+    lost.abort();
+  };
+  await election.run(work, AbortSignal.any([signal, lost.signal]));
 }
 
 export class World {
@@ -112,6 +148,7 @@ export class World {
       rps: options.rps ?? 100,
       propagation: options.propagation ?? millis(500),
       errorRate: options.errorRate ?? (() => 0),
+      ...(options.slowRate === undefined ? {} : { slowRate: options.slowRate }),
     });
     this.#watchRoute();
   }
@@ -124,15 +161,13 @@ export class World {
   }
 
   /** Starts a process; `killAt` ends it before or after its n-th write. */
-  start(killAt?: { readonly write: number; readonly moment: 'before' | 'after' }): Life {
+  start(killAt?: KillAt, options: ProcessOptions = {}): Life {
     const stop = new AbortController();
-    const life = { alive: true, writes: 0 };
-    const kill = () => {
-      life.alive = false;
-      stop.abort();
-    };
-    const clock = mortalClock(this.clock, life);
-    const transport = mortalTransport(this.cluster.transport(), life, kill, killAt);
+    const process = new Process(() => stop.abort());
+    const clock = process.clock(this.clock);
+    const { faults } = options;
+    const inner = this.cluster.transport(faults === undefined ? {} : { faults });
+    const transport = process.transport(inner, killAt, options.onKill);
     const client = createClient(transport);
     const random = this.#random;
     const watched = watchCluster({
@@ -146,37 +181,58 @@ export class World {
         throw new Error(message);
       },
     });
+    const election =
+      options.identity === undefined ? undefined : this.#elect(client, clock, options);
+    const fenced =
+      election === undefined
+        ? client
+        : createClient(fencedTransport({ transport, leadership: () => election.leadership }));
     const assembled = assemble({
-      config: this.#config,
-      checks: this.#checks,
-      clock,
-      random,
-      log: createLog({ level: 'error', clock }),
-      metrics: createMetrics({
-        registry: new Registry(),
-        clock,
-        build: { version: '0', revision: '' },
-        nodeVersion: '',
-      }),
-      client,
+      ...this.#parts(clock, options.identity ?? 'simulated'),
+      client: fenced,
       watched,
-      sources: new Map([['default', this.traffic.source]]),
-      notifiers: [{ name: 'ear', send: (notice) => this.#hear(notice) }],
-      instance: 'simulated',
     });
     for (const reflector of watched.reflectors) void reflector.run(stop.signal);
-    void Promise.all(watched.reflectors.map((reflector) => reflector.synced)).then(() => {
-      if (life.alive) void assembled.run(stop.signal);
+    void Promise.all(watched.reflectors.map((reflector) => reflector.synced)).then(async () => {
+      if (!process.alive) return;
+      if (election === undefined) return assembled.run(stop.signal);
+      await lead(election, assembled, stop.signal);
+      if (!process.alive) return;
+      process.kill();
+      options.onExit?.();
     });
     return {
       assembled,
-      kill,
+      kill: () => process.kill(),
+      stall: () => process.stall(),
+      leads: () => (election?.leadership?.remaining() ?? 0) > 0,
       get writes() {
-        return life.writes;
+        return process.writes;
       },
       get alive() {
-        return life.alive;
+        return process.alive;
       },
+    };
+  }
+
+  #elect(client: KubernetesClient, clock: Clock, { identity = '' }: ProcessOptions) {
+    const lease = { namespace: 'default', name: 'haldane' };
+    return createLeaderElection({ client, clock, random: this.#random, ...lease, identity });
+  }
+
+  #parts(clock: Clock, instance: string): Omit<Outside, 'client' | 'watched'> {
+    const registry = new Registry();
+    const build = { version: '0', revision: '' };
+    return {
+      config: this.#config,
+      checks: this.#checks,
+      clock,
+      random: this.#random,
+      log: createLog({ level: 'error', clock }),
+      metrics: createMetrics({ registry, clock, build, nodeVersion: '' }),
+      sources: new Map([['default', this.traffic.source]]),
+      notifiers: [{ name: 'ear', send: (notice) => this.#hear(notice) }],
+      instance,
     };
   }
 
@@ -200,14 +256,26 @@ export class World {
     await this.#send('PATCH', 'application/merge-patch+json', body);
   }
 
+  /** As an autoscaler does. */
+  async scale(replicas: number): Promise<void> {
+    const body = { spec: { replicas } };
+    await this.#send('PATCH', 'application/merge-patch+json', body, '/scale');
+  }
+
   async deleteDeployment(): Promise<void> {
     await this.#send('DELETE', 'application/json', { propagationPolicy: 'Background' });
   }
 
-  async #send(method: 'PATCH' | 'DELETE', contentType: string, body: object): Promise<void> {
-    const path = `/apis/apps/v1/namespaces/${this.namespace}/deployments/web`;
+  async #send(
+    method: 'PATCH' | 'DELETE',
+    contentType: string,
+    body: object,
+    subresource = '',
+  ): Promise<void> {
+    const path = `/apis/apps/v1/namespaces/${this.namespace}/deployments/web${subresource}`;
     const request = { method, path, contentType, body };
-    const answer = await this.cluster.transport().request(request, AbortSignal.timeout(10_000));
+    const { signal } = new AbortController();
+    const answer = await this.cluster.transport().request(request, signal);
     if (answer.status !== 200) throw new Error(JSON.stringify(answer.json));
   }
 
@@ -290,41 +358,4 @@ function carried(route: RouteObject): Omit<RouteChange, 'at'> {
   const [text] = Object.values(route.metadata.annotations ?? {});
   const record = text === undefined ? {} : (JSON.parse(text) as { mark?: { kind: string } });
   return { weight: ((canary?.weight ?? 0) / total) * 100, mark: record.mark?.kind };
-}
-
-/** A dead process hears no clock. */
-const mortalClock = (clock: Clock, life: { readonly alive: boolean }): Clock => ({
-  now: () => clock.now(),
-  monotonic: () => clock.monotonic(),
-  after: (span, callback) => clock.after(span, () => life.alive && callback()),
-});
-
-const never = new Promise<never>(() => undefined);
-
-/** A dead process hears no answer either, and what it was about to send is not sent. */
-function mortalTransport(
-  transport: KubernetesTransport,
-  life: { alive: boolean; writes: number },
-  kill: () => void,
-  killAt: { readonly write: number; readonly moment: 'before' | 'after' } | undefined,
-): KubernetesTransport {
-  return {
-    stream: (path, query, signal) => (life.alive ? transport.stream(path, query, signal) : never),
-    request: async (request, signal) => {
-      if (!life.alive) return never;
-      const isWrite =
-        request.method !== 'GET' &&
-        request.query?.['dryRun'] === undefined &&
-        !/\/(events|leases)(\/|$)/.test(request.path);
-      if (isWrite) life.writes += 1;
-      const due = isWrite && life.writes === killAt?.write;
-      if (due && killAt?.moment === 'before') {
-        kill();
-        return never;
-      }
-      const answer = await transport.request(request, signal);
-      if (due) kill();
-      return life.alive ? answer : never;
-    },
-  };
 }

@@ -1,0 +1,136 @@
+import type {
+  KubernetesRequest,
+  KubernetesStream,
+  KubernetesTransport,
+} from '../../src/kubernetes/transport.ts';
+import type { Clock } from '../../src/lib/clock.ts';
+
+/** Ends a process before or after its n-th write. */
+export interface KillAt {
+  readonly write: number;
+  readonly moment: 'before' | 'after';
+}
+
+/**
+ * One process of ours as the kernel sees it: it runs, it is stopped for a while, or it is dead. A
+ * stopped one is given neither timers nor answers until it goes on, although time passes.
+ */
+export class Process {
+  #alive = true;
+  #writes = 0;
+  #stopped: { readonly resumed: Promise<void>; readonly resume: () => void } | undefined;
+  #held: (() => void)[] = [];
+  readonly #onDeath: () => void;
+
+  constructor(onDeath: () => void) {
+    this.#onDeath = onDeath;
+  }
+
+  get alive(): boolean {
+    return this.#alive;
+  }
+
+  /** Writes it has made, Events and Leases aside. */
+  get writes(): number {
+    return this.#writes;
+  }
+
+  kill(): void {
+    if (!this.#alive) return;
+    this.#alive = false;
+    this.#held = [];
+    this.#onDeath();
+  }
+
+  /** SIGSTOP; the returned function is SIGCONT. */
+  stall(): () => void {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#stopped = { resumed: promise, resume: resolve };
+    return () => {
+      this.#stopped = undefined;
+      const overdue = this.#held.splice(0);
+      for (const callback of overdue) if (this.#alive) callback();
+      resolve();
+    };
+  }
+
+  clock(clock: Clock): Clock {
+    const run = (callback: () => void) => {
+      if (!this.#alive) return;
+      if (this.#stopped === undefined) callback();
+      else this.#held.push(callback);
+    };
+    return {
+      now: () => clock.now(),
+      monotonic: () => clock.monotonic(),
+      after: (span, callback) => {
+        let cancelled = false;
+        const cancel = clock.after(span, () => run(() => cancelled || callback()));
+        return () => {
+          cancelled = true;
+          cancel();
+        };
+      },
+    };
+  }
+
+  /** `onKill` is told when it has died at the write that `killAt` names. */
+  transport(
+    transport: KubernetesTransport,
+    killAt?: KillAt,
+    onKill: () => void = () => undefined,
+  ): KubernetesTransport {
+    const die = () => {
+      if (!this.#alive) return;
+      this.kill();
+      onKill();
+    };
+    return {
+      stream: async (path, query, signal) => {
+        if (!this.#alive) return never;
+        return this.#gated(await transport.stream(path, query, signal));
+      },
+      request: async (request, signal) => {
+        if (!this.#alive) return never;
+        const counts = isWrite(request);
+        if (counts) this.#writes += 1;
+        const due = counts && this.#writes === killAt?.write;
+        if (due && killAt?.moment === 'before') {
+          die();
+          return never;
+        }
+        try {
+          const answer = await transport.request(request, signal);
+          if (due) die();
+          return answer;
+        } finally {
+          await this.#running();
+        }
+      },
+    };
+  }
+
+  #gated(stream: KubernetesStream): KubernetesStream {
+    const running = () => this.#running();
+    const chunks = async function* () {
+      for await (const chunk of stream.chunks) {
+        await running();
+        yield chunk;
+      }
+      await running();
+    };
+    return { ...stream, chunks: chunks() };
+  }
+
+  /** Resolves while it runs, later while it is stopped, and never when it is dead. */
+  async #running(): Promise<void> {
+    await this.#stopped?.resumed;
+    if (!this.#alive) await never;
+  }
+}
+
+const never = new Promise<never>(() => undefined);
+
+/** Events, Leases and dry runs change nothing that a rollout depends on. */
+export const isWrite = ({ method, path, query }: KubernetesRequest): boolean =>
+  method !== 'GET' && query?.['dryRun'] === undefined && !/\/(events|leases)(\/|$)/.test(path);

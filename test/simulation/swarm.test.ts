@@ -1,0 +1,76 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { type Fault, planOf } from './swarm/plan.ts';
+import { reportOf } from './swarm/report.ts';
+import { runPlan } from './swarm/run.ts';
+import { fewest, shrink } from './swarm/shrink.ts';
+
+// The whole controller under faults that one seed draws, with oracles at every commit. Many more
+// seeds: `npm run bench:simulation`.
+
+const seeds = 40;
+
+test(`${seeds} seeds end well, whatever goes wrong`, async () => {
+  const injected = new Set<string>();
+  const failures: string[] = [];
+  for (let seed = 61; seed < 61 + seeds; seed += 1) {
+    const plan = planOf(seed);
+    const outcome = await runPlan(plan);
+    for (const kind of outcome.injected.keys()) injected.add(kind.split(' ')[0] ?? kind);
+    if (outcome.violations.length > 0) failures.push(await reportOf(plan, outcome));
+  }
+  expect(failures.join('\n\n')).toBe('');
+  // A fault that never takes place would prove nothing.
+  expect([...injected].sort()).toEqual([
+    'crash',
+    'end-watches',
+    'event',
+    'expire-watches',
+    'lease',
+    'no-api',
+    'no-gateway',
+    'prometheus',
+    'read',
+    'slow-gateway',
+    'stall',
+    'write',
+  ]);
+}, 300_000);
+
+test('the same seed is the same run, commit by commit', async () => {
+  const hashes = new Set<string>();
+  for (const seed of [3, 6, 9, 12, 15]) {
+    const [first, second] = [await runPlan(planOf(seed)), await runPlan(planOf(seed))];
+    expect(second.hash, `seed ${seed}`).toBe(first.hash);
+    hashes.add(first.hash);
+  }
+  expect(hashes.size).toBe(5);
+}, 120_000);
+
+describe('a failure is made small', () => {
+  const crash = (write: number): Fault => ({ kind: 'crash', write, moment: 'after' });
+
+  test('down to the faults that it needs together', async () => {
+    const sizes = fc.integer({ min: 1, max: 20 });
+    await fc.assert(
+      fc.asyncProperty(sizes, fc.nat(19), fc.nat(19), async (size, a, b) => {
+        const all = Array.from({ length: size }, (_, write) => crash(write));
+        const needed = new Set([a % size, b % size]);
+        const writes = (some: readonly Fault[]) =>
+          new Set(some.map((fault) => (fault.kind === 'crash' ? fault.write : -1)));
+        const fails = (some: readonly Fault[]) => {
+          const present = writes(some);
+          return Promise.resolve([...needed].every((one) => present.has(one)));
+        };
+        expect(writes(await fewest(all, fails))).toEqual(needed);
+      }),
+    );
+  });
+
+  test('and to one process without acts where these do not matter', async () => {
+    const plan = { ...planOf(1), processes: 3, faults: [crash(1), crash(2)] };
+    const small = await shrink(plan, (some) => Promise.resolve(some.faults.length > 0));
+    expect(small).toMatchObject({ processes: 1, acts: [], replicas: 1, latency: false });
+    expect(small.faults).toHaveLength(1);
+  });
+});

@@ -1,0 +1,233 @@
+import { createHash } from 'node:crypto';
+import { millis, seconds } from '../../../src/lib/units.ts';
+import { createOracles, differences, type Oracles } from '../oracles.ts';
+import { type Life, World, type WorldOptions } from '../world.ts';
+import { createInjector, type Injector } from './injector.ts';
+import { canaryOf, request, scheduleActs } from './people.ts';
+import type { Fault, Plan, Quality } from './plan.ts';
+import { createTranscript, type Transcript } from './transcript.ts';
+
+export interface Outcome {
+  readonly violations: readonly string[];
+  /** What has happened, for people. */
+  readonly transcript: readonly string[];
+  /** Of every commit and its moment; equal for equal runs. */
+  readonly hash: string;
+  readonly injected: ReadonlyMap<string, number>;
+  readonly rollouts: number;
+  /** Virtual time from the start to the end, ms. */
+  readonly span: number;
+  readonly end: object;
+}
+
+/** A whole story with its faults; afterwards everything must settle. */
+export async function runPlan(plan: Plan): Promise<Outcome> {
+  const outcome = await runStory(plan);
+  if (plan.acts.length > 0 || plan.faults.length === 0) return outcome;
+  const calm = await undisturbed(plan);
+  const more = differences(calm, outcome.end);
+  return { ...outcome, violations: [...outcome.violations, ...more] };
+}
+
+/** How stories without acts end when nothing goes wrong, by what tells them apart. */
+const calmEnds = new Map<string, Promise<object>>();
+
+function undisturbed(plan: Plan): Promise<object> {
+  const { seed: _, faults: __, processes: ___, ...story } = plan;
+  const key = JSON.stringify(story);
+  const known = calmEnds.get(key);
+  if (known !== undefined) return known;
+  const end = runStory({ ...story, seed: 1, processes: 1, faults: [] }).then((one) => one.end);
+  calmEnds.set(key, end);
+  return end;
+}
+
+async function runStory(plan: Plan): Promise<Outcome> {
+  const world = new World(worldOf(plan));
+  const hash = createHash('sha256');
+  world.cluster.server.store.onCommit(({ type, object }) => {
+    hash.update(`${world.clock.monotonic()} ${type} ${JSON.stringify(object)}\n`);
+  });
+  const transcript = createTranscript(world);
+  await world.clock.advance(seconds(3));
+  world.traffic.start();
+  const oracles = createOracles(world, { repeats: 20, ignore: ignored(plan) });
+  const injector = createInjector(world, plan.faults, (line) => transcript.tell(`FAULT ${line}`));
+  const staff = new Staff(world, plan, injector, transcript);
+  staff.start();
+  await world.clock.advance(seconds(8));
+  transcript.begin();
+  const before = await disturb(plan, { world, injector, staff, transcript });
+  const found = await settle(world, oracles, transcript);
+  found.push(...leftovers(world, before));
+  const rollouts = world.notices.filter(({ kind }) => kind === 'promotion' || kind === 'rollback');
+  const end = world.endState();
+  staff.end();
+  world.stop();
+  return {
+    violations: [...new Set(found)],
+    transcript: transcript.lines,
+    hash: hash.digest('hex'),
+    injected: injector.injected,
+    rollouts: Math.max(1, rollouts.length),
+    span: world.clock.monotonic(),
+    end,
+  };
+}
+
+interface Scene {
+  readonly world: World;
+  readonly injector: Injector;
+  readonly staff: Staff;
+  readonly transcript: Transcript;
+}
+
+/** From the release to the end of the last fault; resolves with the state before. */
+async function disturb(plan: Plan, { world, injector, staff, transcript }: Scene) {
+  const before = world.endState();
+  injector.begin(() => staff.lives);
+  scheduleActs(world, plan.acts, (line) => transcript.tell(line));
+  await world.release('v2');
+  const lasting = plan.faults.map(endOf);
+  const last = Math.max(5000, ...plan.acts.map(({ at }) => at + 1000), ...lasting);
+  await world.clock.advance(millis(last));
+  injector.end();
+  transcript.tell('from here on nothing goes wrong');
+  return before;
+}
+
+/** Requests and events go wrong by their number: most of a rollout's are made in such a time. */
+const numbered = 40_000;
+
+function endOf(fault: Fault): number {
+  if ('span' in fault) return fault.span.to;
+  return 'at' in fault ? fault.at : numbered;
+}
+
+/** Whatever is paused is resumed by a person now and then; half an hour is enough for all (L1). */
+async function settle(world: World, oracles: Oracles, transcript: Transcript): Promise<string[]> {
+  for (let minute = 0; minute < 30; minute += 1) {
+    if (await comesToRest(world)) break;
+    const state = canaryOf(world)?.state;
+    if (typeof state === 'object' && state.pause !== null) {
+      transcript.tell('somebody: resume');
+      await request(world, 'resume');
+    }
+  }
+  return oracles.end();
+}
+
+/** Between two rollouts it looks at rest for a moment only. */
+async function comesToRest(world: World): Promise<boolean> {
+  const end = world.clock.monotonic() + 60_000;
+  const left = () => millis(Math.max(0, end - world.clock.monotonic()));
+  const rested = await world.clock
+    .runUntil(() => world.isAtRest(), left())
+    .then(
+      () => true,
+      () => false,
+    );
+  await world.clock.advance(rested ? seconds(20) : left());
+  return rested && world.isAtRest();
+}
+
+/** What is the user's own comes back as it was, whatever the outcome. */
+function leftovers(world: World, before: object): string[] {
+  if (world.deployment() === undefined) return [];
+  const after = world.endState();
+  const of = (state: object) => {
+    const { services, routes } = state as { readonly services: unknown; readonly routes: unknown };
+    return { services, routes };
+  };
+  return differences(of(before), of(after)).map((one) => one.replace('differential', 'I11 own'));
+}
+
+/** Processes of ours, with somebody who starts them again. */
+class Staff {
+  readonly #world: World;
+  readonly #plan: Plan;
+  readonly #injector: Injector;
+  readonly #transcript: Transcript;
+  readonly #lives: Life[] = [];
+  #starts = 0;
+  #over = false;
+
+  constructor(world: World, plan: Plan, injector: Injector, transcript: Transcript) {
+    this.#world = world;
+    this.#plan = plan;
+    this.#injector = injector;
+    this.#transcript = transcript;
+  }
+
+  get lives(): readonly Life[] {
+    return this.#lives;
+  }
+
+  start(): void {
+    for (let place = 0; place < this.#plan.processes; place += 1) this.#begin(place);
+  }
+
+  end(): void {
+    this.#over = true;
+    for (const life of this.#lives) life.kill();
+  }
+
+  #begin(place: number): void {
+    this.#starts += 1;
+    const identity = `haldane-${this.#starts}`;
+    const again = (why: string) => {
+      if (this.#over) return;
+      this.#transcript.tell(`${identity} ${why}`);
+      this.#world.clock.after(seconds(2), () => this.#begin(place));
+    };
+    const crash = this.#injector.nextCrash();
+    this.#lives[place] = this.#world.start(crash, {
+      faults: this.#injector.clientFaults,
+      ...(this.#plan.processes > 1 ? { identity } : {}),
+      onExit: () => again('has lost its term and ends'),
+      onKill: () => {
+        this.#injector.note(`crash ${crash?.moment}`, `${identity} dies`);
+        again('is started again');
+      },
+    });
+    if (this.#starts > this.#plan.processes) this.#transcript.tell(`${identity} starts`);
+  }
+}
+
+const errorRates: Readonly<Record<Quality, number>> = { good: 0, broken: 1, flaky: 0.05, slow: 0 };
+
+function worldOf(plan: Plan): WorldOptions {
+  const { seed, replicas, steps, latency, mode, qualities } = plan;
+  return {
+    seed,
+    replicas,
+    quick: true,
+    rps: 1000,
+    policy: mode === 'on-change',
+    annotations: {
+      'haldane.dev/steps': steps,
+      ...(latency ? { 'haldane.dev/checks': 'errors,latency' } : {}),
+    },
+    errorRate: (version) => errorRates[qualities[version] ?? 'good'],
+    slowRate: (version) => (qualities[version] === 'slow' ? 0.4 : 0.01),
+  };
+}
+
+/** What an oracle cannot know of a story. */
+function ignored(plan: Plan): readonly string[] {
+  const deleted = plan.acts.some(({ kind }) => kind === 'delete');
+  const promoted = plan.acts.some((act) => act.kind === 'request' && act.verb === 'promote');
+  const twiceBad = Object.values(plan.qualities).every((quality) => quality !== 'good');
+  const slow = plan.latency && Object.values(plan.qualities).includes('slow');
+  return [
+    // All pods go with it, and the garbage collector need not wait for us.
+    ...(deleted ? ['lost requests', 'I1 endpoints', 'I2 Service', 'I10 order: the route was'] : []),
+    // A person has asked for it.
+    ...(promoted ? ['S2 false promotion'] : []),
+    // Answers that come late are bad for other reasons than their status; and beside a bad release
+    // that has gone, the oracle takes the next bad one for a good one.
+    ...(slow || twiceBad ? ['S4 false rejection'] : []),
+    // Nobody is there to cut, or nobody can be told.
+    ...(plan.faults.length > 0 ? ['L2 exposure'] : []),
+  ];
+}
