@@ -58,6 +58,8 @@ interface Book {
   userRules: string | undefined;
   /** Weight below which somebody's hand has put the canary. */
   handLimit: number | undefined;
+  /** What somebody raised goes back without a reason of ours. */
+  raisedByHand: boolean;
   /** Since when a state of things has lasted that may only be passing. */
   readonly since: Map<string, number>;
   /** Readings with samples that the source has given. */
@@ -81,6 +83,7 @@ export function createOracles(world: World, options: OracleOptions = {}): Oracle
     requests: new Map(),
     userRules: undefined,
     handLimit: undefined,
+    raisedByHand: false,
     since: new Map(),
     readings: 0,
     lastCommit: 0,
@@ -173,10 +176,12 @@ function onRoute(before: RouteTruth, after: RouteTruth, book: Book): void {
   if (after.total === 0) say(book, 'S5 capacity', 'the weights of a rule sum to 0');
   if (after.writtenBy !== 'haldane') {
     if (after.weight < before.weight) book.handLimit = after.weight;
+    if (after.weight > before.weight) book.raisedByHand = true;
     return;
   }
   if (after.weight > before.weight) onRaise(before, after, book);
   if (after.weight < before.weight) onFall(before, after, book);
+  if (after.weight !== before.weight) book.raisedByHand = false;
 }
 
 /** What the user wrote comes back byte for byte (I11). */
@@ -262,7 +267,8 @@ function onFall(before: RouteTruth, after: RouteTruth, book: Book): void {
     return;
   }
   const to = Math.round(after.weight);
-  if (after.record.mark === undefined && book.view.deployment() !== undefined)
+  const isMarked = after.record.mark !== undefined || book.raisedByHand;
+  if (!isMarked && book.view.deployment() !== undefined)
     say(book, 'S6 order', `lowered to ${to} % without its reason`);
   const stable = book.view.ready('web').length;
   const canary = book.view.ready(after.canaryService ?? '').length;

@@ -3,7 +3,6 @@ import {
   type Cluster,
   canaryIndex,
   firstRecord,
-  type Native,
   type Ours,
   oursAt,
   type Recorded,
@@ -153,7 +152,7 @@ function onSets(action: OnSets, seen: Cluster, now: Cluster, since: number): Clu
       const available = Math.min(set.available, replicas);
       const trouble = replicas === 0 ? 'none' : set.trouble;
       const ended = action.outcome !== undefined && set.state !== 'unreadable';
-      const state = ended ? { ...(set.state as Recorded), ended } : set.state;
+      const state = ended ? { ...set.state, ended } : set.state;
       return withOurs(now, canary, { ...set, replicas, available, trouble, state });
     }
     case 'adopt-canary': {
@@ -164,14 +163,14 @@ function onSets(action: OnSets, seen: Cluster, now: Cluster, since: number): Clu
     case 'clear-state': {
       if (isOther) return undefined;
       const without = withOurs(now, canary, undefined);
-      return { ...without, native: replaced(now.native, canary, 'full' as Native) };
+      return { ...without, native: replaced(now.native, canary, 'full') };
     }
     case 'delete-replica-set':
       return deleted(action.name, now, isOther, canary);
     case 'scale-replica-set': {
       const target = indexOf(action.name.replace('web-native-', ''));
       if (now.native[target] !== 'full') return undefined;
-      return { ...now, native: replaced(now.native, target, 'empty' as Native) };
+      return { ...now, native: replaced(now.native, target, 'empty') };
     }
     case 'create-canary': {
       const isOutdated = now.template !== seen.template || now.rejected !== seen.rejected;
@@ -202,7 +201,7 @@ function deleted(
   if (name.startsWith('web-native-')) {
     const target = indexOf(name.replace('web-native-', ''));
     if (now.native[target] === 'none') return undefined;
-    return { ...now, native: replaced(now.native, target, 'none' as Native) };
+    return { ...now, native: replaced(now.native, target, 'none') };
   }
   const target = indexOf(name.replace('web-ours-', ''));
   // The precondition is the uid: one of the same name that was made since is left alone.
@@ -213,7 +212,7 @@ function deleted(
 function bootstrapped(seen: Cluster, now: Cluster, isStale: boolean): Cluster | undefined {
   if (now.mode === 'on-change') return isStale ? undefined : { ...now, mark: -1, paused: false };
   if (now.template !== seen.template || now.native[now.template] !== 'none') return undefined;
-  return { ...now, native: replaced(now.native, now.template, 'empty' as Native) };
+  return { ...now, native: replaced(now.native, now.template, 'empty') };
 }
 
 type OnRoute = Extract<Action, { readonly kind: `${string}-route` }>;

@@ -65,7 +65,7 @@ function* native(c: Cluster): Iterable<Event> {
   if (!c.paused && !(isCurrent && alone)) {
     const others = emptied(c);
     const held = oursAt(c, c.template)?.kind === 'adopted';
-    const next = held ? others : replaced(others, c.template, 'full' as Native);
+    const next = held ? others : replaced(others, c.template, 'full');
     yield event('a native rollout', { ...c, native: next, progressing: 'native', drained: false });
   }
   if (!c.paused && c.progressing !== 'native' && isCurrent && alone)
@@ -74,7 +74,7 @@ function* native(c: Cluster): Iterable<Event> {
   if (c.paused && !adopted && c.replicas > 0 && !c.native.includes('full') && latest >= 0)
     yield event('the only ReplicaSet is scaled', {
       ...c,
-      native: replaced(c.native, latest, 'full' as Native),
+      native: replaced(c.native, latest, 'full'),
     });
 }
 
