@@ -319,8 +319,8 @@ function handOnRoute(s: Snapshot): Answer | undefined {
 function afterFlinch(s: Snapshot): Answer | undefined {
   const state = stateOf(s);
   const mark = s.route?.record?.mark;
-  // Without a step there is nothing to return to: the first one is taken anew.
-  if (state === undefined || state.step.index < 0 || mark?.kind !== 'flinch') return undefined;
+  // No step was taken yet, or somebody's hand was quicker: nothing is left to return to.
+  if (mark?.kind !== 'flinch' || !state || routeWeight(s) >= state.step.to) return undefined;
   const at = `${routeWeight(s)} % instead of ${state.step.to} %`;
   // A return that was recorded is finished: until it is in force nothing is suspected anew.
   return s.flinch?.kind === 'return' || state.step.inForceAt === null

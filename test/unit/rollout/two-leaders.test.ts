@@ -120,9 +120,16 @@ test('a raise recorded late, over a flinch, leads back to the step that was carr
 test('a canary made anew under a flinch begins with its first step', () => {
   const mark = { kind: 'flinch', revision: canaryHash, rule: 'flinch', because: 's', at: at(-9) };
   const record = { ...(aRoute().record as object), mark } as never;
-  const fresh = aState({ step: { ...step, index: -1, fromIndex: -1, inForceAt: null } });
+  const none = { ...step, index: -1, fromIndex: -1, from: percent(0), to: percent(0) };
+  const fresh = aState({ step: { ...none, inForceAt: null } });
   const change = { route: aRoute({ weight: percent(1), record }), state: fresh };
   expect(act(change).rule).toBe('firstStep');
+});
+
+test('a hand that takes back a flinch does not leave the rollout holding for ever', () => {
+  const mark = { kind: 'flinch', revision: canaryHash, rule: 'flinch', because: 's', at: at(-9) };
+  const record = { ...(aRoute().record as object), mark } as never;
+  expect(act({ route: aRoute({ weight: percent(5), record }) }).rule).toBe('gathering');
 });
 
 test('resumed by hand, the Service follows the pods that serve now (T5)', () => {
