@@ -67,6 +67,9 @@ async function demo(): Promise<number> {
   const stop = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
   controller.once('exit', () => stop.abort());
+  // Whoever reads the output may go, as `head` does: that ends the demo like Ctrl-C.
+  process.stdout.on('error', () => stop.abort());
+  process.once('exit', () => controller.kill('SIGKILL'));
   watch(cluster, load, recent);
   const metricsUrl = `http://127.0.0.1:${metricsPort}/metrics`;
   const looking = setInterval(() => {
