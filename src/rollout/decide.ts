@@ -308,7 +308,7 @@ function handOnRoute(s: Snapshot): Answer | undefined {
   const { from, to, inForceAt } = state.step;
   const weight = routeWeight(s);
   if (weight === to || (inForceAt === null && weight === from)) return undefined;
-  if (s.route.record?.mark?.kind === 'flinch') return undefined;
+  if (s.route.record?.mark?.kind === 'flinch' && weight < to) return undefined;
   if (state.pause !== null && weight < to) return undefined;
   const said = `the route carries ${weight} % and not ${to} %: changed by somebody else`;
   if (weight < to) return pause(s, state, 'route', said);
@@ -320,7 +320,8 @@ function afterFlinch(s: Snapshot): Answer | undefined {
   const state = stateOf(s);
   const mark = s.route?.record?.mark;
   // No step was taken yet, or somebody's hand was quicker: nothing is left to return to.
-  if (mark?.kind !== 'flinch' || !state || routeWeight(s) >= state.step.to) return undefined;
+  const carried = s.spec?.steps[carriedIndex(s)] ?? 0;
+  if (mark?.kind !== 'flinch' || !state || routeWeight(s) >= carried) return undefined;
   const at = `${routeWeight(s)} % instead of ${state.step.to} %`;
   // A return that was recorded is finished: until it is in force nothing is suspected anew.
   return s.flinch?.kind === 'return' || state.step.inForceAt === null

@@ -130,6 +130,13 @@ test('a hand that takes back a flinch does not leave the rollout holding for eve
   const mark = { kind: 'flinch', revision: canaryHash, rule: 'flinch', because: 's', at: at(-9) };
   const record = { ...(aRoute().record as object), mark } as never;
   expect(act({ route: aRoute({ weight: percent(5), record }) }).rule).toBe('gathering');
+  // The raise after it is made, not recorded and taken back in turns.
+  const next = { ...step, index: 2, fromIndex: 1, from: percent(5), to: percent(10) };
+  const state = aState({ step: { ...next, inForceAt: null } });
+  const change = { route: aRoute({ weight: percent(5), record }), state };
+  expect(act(change).rule).not.toBe('flinched');
+  // More than the step is undone, as it is without a flinch.
+  expect(act({ route: aRoute({ weight: percent(50), record }) }).rule).toBe('weightChangedByHand');
 });
 
 test('resumed by hand, the Service follows the pods that serve now (T5)', () => {
