@@ -2,7 +2,15 @@ import { millis, type Percent } from '../lib/units.ts';
 import type { Action } from './action.ts';
 import type { Decision } from './decision.ts';
 import type { Condition, Waiting } from './mechanism.ts';
-import { marks, pinKey, type Snapshot, since, stateOf, wantedRevision } from './snapshot.ts';
+import {
+  marks,
+  pinAnnotation,
+  pinKey,
+  type Snapshot,
+  since,
+  stateOf,
+  wantedRevision,
+} from './snapshot.ts';
 import type { ReplicaSetView } from './views.ts';
 
 // Conditions that more than one way shares.
@@ -84,6 +92,15 @@ export const ownService: Condition = {
   name: 'Service is the user’s own',
   met: (s) => pinnedTo(s) === undefined,
   toward: (): Action => ({ kind: 'unpin-service' }),
+};
+
+/**
+ * As above where no rollout is under way: a deposed leader may have pinned it after all was over,
+ * to pods that go. What somebody else has pinned is theirs.
+ */
+export const noLatePin: Condition = {
+  ...ownService,
+  met: (s, d) => s.service?.annotations[pinAnnotation] !== s.deployment.uid || ownService.met(s, d),
 };
 
 export const noLeftover: Condition = {

@@ -1,8 +1,8 @@
 import type { Action } from './action.ts';
 import { marked } from './ascend.ts';
 import {
+  noLatePin,
   noLeftover,
-  ownService,
   progressingRejected,
   tellsRejection,
   waiting,
@@ -39,8 +39,7 @@ export const rest: readonly Condition[] = [
     toward: (): Action => ({ kind: 'mark-notified', id: null }),
   },
   noLeftover,
-  // A deposed leader may pin it after all is over, to pods that go.
-  ownService,
+  noLatePin,
   {
     name: 'Deployment is paused at rest',
     met: (s) => s.pauseMode === 'on-change' || s.problems.length > 0 || pausedAtRest(s),
@@ -67,7 +66,7 @@ export const tellInvalid: readonly Condition[] = [
  */
 export const stayRejected: readonly Condition[] = [
   noLeftover,
-  ownService,
+  noLatePin,
   {
     name: 'Deployment is marked',
     met: (s) => !s.deployment.paused || marked(s) === wantedRevision(s),

@@ -37,6 +37,7 @@ const over = {
 const asked = (step: number) =>
   ({ verb: 'promote', revision: canaryHash, step, id: 'a', by: 'ann' }) as const;
 const { step } = aState();
+const ours = aService('web', { annotations: { 'haldane.dev/pinned-for': uid } });
 
 test('a Service pinned after the rollout was over is released', () => {
   const resting = aDeployment({
@@ -44,16 +45,19 @@ test('a Service pinned after the rollout was over is released', () => {
     paused: false,
     annotations: { 'haldane.dev/enabled': 'true' },
   });
-  expect(act({ ...over, deployment: resting })).toMatchObject({
+  expect(act({ ...over, deployment: resting, service: ours })).toMatchObject({
     rule: 'unchanged',
     action: { kind: 'unpin-service' },
   });
+  // What its user has pinned is the user's.
+  const theirs = aService('web');
+  expect(act({ ...over, deployment: resting, service: theirs }).action).toBeUndefined();
 });
 
 test('so is one pinned after the rejection', () => {
   const because = { rule: 'evidenceWorse', because: 'worse' };
   const rejections = [{ revision: canaryHash, attempt: 1, ...because }];
-  expect(act({ ...over, rejections })).toMatchObject({
+  expect(act({ ...over, rejections, service: ours })).toMatchObject({
     rule: 'rejectedBefore',
     action: { kind: 'unpin-service' },
   });
@@ -61,7 +65,6 @@ test('so is one pinned after the rejection', () => {
 
 test('and one pinned after the opt-out, if the pin is ours', () => {
   const left = { ...over, optedIn: false, deployment: aDeployment({ annotations: {} }) };
-  const ours = aService('web', { annotations: { 'haldane.dev/pinned-for': uid } });
   expect(act({ ...left, service: ours }).action).toEqual({ kind: 'unpin-service' });
   expect(act({ ...left, service: aService('web') }).rule).toBe('optedOut');
   expect(act({ ...left, service: aService('web') }).action).toBeUndefined();
