@@ -49,16 +49,16 @@ export const openWealth = (bets: number, single = false): Wealth => ({
 export function growWealth(wealth: Wealth, growth: Growth): Wealth {
   const entering = wealth.unspent * growth.hazard;
   const lnEntering = Math.log(entering);
-  const bets = wealth.logs.length;
-  const logs = new Array<number>(bets);
-  const gained = new Array<number>(bets);
-  for (let i = 0; i < bets; i += 1) {
+  const logs: number[] = [];
+  const gained: number[] = [];
+  // By index: this is the innermost loop of every poll, and an iterator costs a quarter more.
+  for (let i = 0; i < wealth.logs.length; i += 1) {
     const before = wealth.logs[i] ?? 0;
     const gainedBefore = growth.newWindow ? 0 : (wealth.gained[i] ?? 0);
     const gain = Math.min(growth.factors[i] ?? 0, Math.max(0, growth.cap - gainedBefore));
     const log = (entering > 0 ? lnAdd(before, lnEntering) : before) + gain;
-    logs[i] = growth.single ? Math.fround(log) : log;
-    gained[i] = growth.forget ? 0 : roundGained(gainedBefore + gain);
+    logs.push(growth.single ? Math.fround(log) : log);
+    gained.push(growth.forget ? 0 : roundGained(gainedBefore + gain));
   }
   return { logs, unspent: wealth.unspent - entering, gained };
 }
