@@ -88,5 +88,5 @@ describe.each(['promotion', 'rollback'] as const)('a %s', (story) => {
     }
     expect(twice).toBeLessThanOrEqual(4);
     console.log(`FIGURE ${story}: ${calm.writes} writes, ${calm.writes * 2} crashes`);
-  }, 120_000);
+  }, 300_000);
 });
