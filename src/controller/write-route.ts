@@ -22,8 +22,9 @@ export async function attach(s: Snapshot, effects: Effects, signal: AbortSignal)
 }
 
 /**
- * Raises or restores a weight: only on the route that was observed, and only from the weight it
- * carried.
+ * Raises or restores a weight: only on the route that was observed, only from the weight it
+ * carried, and only for the Deployment as it is now. Each kind is watched by itself, and after an
+ * outage of the API server one that is behind would size the canary for what the Deployment was.
  */
 export async function shift(
   action: { readonly from: Percent; readonly to: Percent },
@@ -36,7 +37,22 @@ export async function shift(
   if (seen.resourceVersion !== s.route?.resourceVersion || seen.weight !== action.from) {
     throw outdated(`HTTPRoute ${raw.metadata.name}`);
   }
+  if (action.to > action.from) await confirmDeployment(s, effects, signal);
   await send(raw, provider.shift(raw, s.deployment.uid, action.to), effects, signal);
+}
+
+async function confirmDeployment(
+  s: Snapshot,
+  effects: Effects,
+  signal: AbortSignal,
+): Promise<void> {
+  const { namespace, name, uid, generation } = s.deployment;
+  const ref = { resource: resources.deployments, namespace, name };
+  const raw = await effects.client.get(ref, signal);
+  effects.accept(raw);
+  if (raw.metadata.uid !== uid || raw.metadata.generation !== generation) {
+    throw outdated(`Deployment ${name}`);
+  }
 }
 
 /**
