@@ -1,11 +1,10 @@
 import { chooseLadder, type LadderChoice, type StableTraffic } from '../analysis/ladder.ts';
 import type { AnalysisPolicy } from '../analysis/policy.ts';
-import { type Instant, seconds } from '../lib/units.ts';
+import { type Instant, minutes, seconds } from '../lib/units.ts';
 import { historyOf } from '../metric-sources/history.ts';
 import type { EvidenceNames, SeriesSet } from '../metric-sources/metric-source.ts';
 import { type Snapshot, stateOf } from '../rollout/snapshot.ts';
 import type { RolloutState } from '../rollout/state.ts';
-import { cellWidth } from './evidence.ts';
 import type { RolloutMemory } from './memory.ts';
 import type { Parts } from './parts.ts';
 
@@ -15,10 +14,15 @@ const leastSpan = seconds(5);
 /** A rollout does not wait longer than this for its traffic to be known. */
 export const ladderPatience = seconds(30);
 
-/** Requests a second of stable over its history; undefined where there is none. */
+/**
+ * Requests a second of stable between the first and the last look at it; undefined where these are
+ * too near to each other, as when most scrapes fail: requests that nobody counted are not none.
+ */
 export function rateOf(set: SeriesSet): number | undefined {
-  const { requests, covered } = historyOf(set);
-  return covered < leastSpan ? undefined : (requests * 1000) / covered;
+  const stable = set.series.filter(({ arm }) => arm === 'stable');
+  const first = Math.min(...stable.map(({ times }) => times[0] ?? Number.POSITIVE_INFINITY));
+  const last = Math.max(...stable.map(({ times }) => times.at(-1) ?? Number.NEGATIVE_INFINITY));
+  return last - first < leastSpan ? undefined : (historyOf(set).requests * 1000) / (last - first);
 }
 
 /**
@@ -56,6 +60,8 @@ function trafficOf({
   return stableRate === undefined ? undefined : { requestsPerSecond: stableRate, priors };
 }
 
+const recent = minutes(3);
+
 /** Between two looks at a stable that had no history yet. */
 const lookAgain = seconds(3);
 
@@ -76,8 +82,8 @@ export async function readRate(
   for (const name of state.spec.checks) {
     const check = parts.checks.get(name);
     if (check === undefined || (check.kind !== 'ratio' && check.kind !== 'histogram')) continue;
-    const window = parts.settings.config.limits.history;
-    const request = { id: name, check, names, window, resolution: cellWidth };
+    // Every sample of the last minutes: history looks too seldom for a Service this young.
+    const request = { id: name, check, names, window: recent };
     const source = parts.sources.get(check.source);
     const answers = await source?.read([request], s.now, AbortSignal.timeout(5000));
     const reading = answers?.get(name);
