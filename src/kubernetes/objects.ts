@@ -1,3 +1,4 @@
+import { parseRfc3339 } from '../lib/units.ts';
 import type { AutoscalerMetric, AutoscalerView } from '../rollout/autoscaler.ts';
 import type {
   ConditionView,
@@ -175,15 +176,23 @@ function troubleOf(container: JsonRecord): PodTrouble | undefined {
     return {
       kind: 'out-of-memory',
       message: `container ${name} was killed: out of memory (OOMKilled)`,
+      ...endOf(ended),
     };
   }
   if (ended !== undefined || reason === 'CrashLoopBackOff') {
     const code = ended?.['exitCode'];
     const exit = typeof code === 'number' ? ` with exit code ${code}` : '';
     const loop = reason === 'CrashLoopBackOff' ? ', CrashLoopBackOff' : '';
-    return { kind: 'crashed', message: `container ${name} crashed${exit}${loop}` };
+    const message = `container ${name} crashed${exit}${loop}`;
+    return { kind: 'crashed', message, ...endOf(ended) };
   }
   return undefined;
+}
+
+function endOf(ended: JsonRecord | undefined): Pick<PodTrouble, 'endedAt'> {
+  const said = ended?.['finishedAt'];
+  const endedAt = typeof said === 'string' ? parseRfc3339(said) : undefined;
+  return endedAt === undefined ? {} : { endedAt };
 }
 
 /** A termination with a non-zero exit; a container that ended well has not crashed. */

@@ -78,6 +78,8 @@ export interface ServiceView extends ObjectView {
 export interface PodTrouble {
   readonly kind: 'crashed' | 'out-of-memory' | 'image-pull' | 'config';
   readonly message: string;
+  /** When the container ended, where that is what is wrong. Its status keeps it for ever. */
+  readonly endedAt?: Instant;
 }
 
 export interface PodView extends ObjectView {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { millis, percent } from '../../../src/lib/units.ts';
+import { type Instant, millis, percent } from '../../../src/lib/units.ts';
 import { decide, type RuleName, ruleNames } from '../../../src/rollout/decide.ts';
 import type { Decision } from '../../../src/rollout/decision.ts';
 import type { RolloutRequest } from '../../../src/rollout/rollout-spec.ts';
@@ -41,6 +41,10 @@ const marked = (kind: RouteMark['kind'], weight = 0) => {
 };
 const crashed = (hash: string) =>
   aPod(hash, 0, { ready: false, trouble: { kind: 'crashed', message: 'container web crashed' } });
+const crashedAt = (hash: string, endedAt: Instant) => {
+  const trouble = { kind: 'crashed', message: 'container web crashed', endedAt } as const;
+  return aPod(hash, 0, { trouble });
+};
 const lastStep = step({ index: 4, fromIndex: 3, from: percent(25), to: percent(50) });
 const noCanary = {
   canary: undefined,
@@ -205,6 +209,19 @@ const rows: Row[] = [
     { pods: { stable: [crashed(stableHash)], canary: [crashed(canaryHash)] } },
     'gathering',
     'hold',
+  ],
+  [
+    'and did so a minute ago',
+    { pods: { stable: [crashedAt(stableHash, at(-60))], canary: [crashed(canaryHash)] } },
+    'gathering',
+    'hold',
+  ],
+  [
+    // Their status tells of that crash until the next one.
+    'stable pods crashed long ago, and are well',
+    { pods: { stable: [crashedAt(stableHash, at(-601))], canary: [crashed(canaryHash)] } },
+    'podsBroken',
+    'roll-back',
   ],
   [
     'a crashed canary pod is on its way out',
