@@ -104,9 +104,12 @@ function endOf(fault: Fault): number {
   return 'at' in fault ? fault.at : numbered;
 }
 
-/** Whatever is paused is resumed by a person now and then; half an hour is enough for all (L1). */
+/**
+ * Whatever is paused is resumed by a person now and then. An event that was lost without a sign is
+ * made up for by the next full list, after at most 33 minutes: 45 are enough for all (L1).
+ */
 async function settle(world: World, oracles: Oracles, transcript: Transcript): Promise<string[]> {
-  for (let minute = 0; minute < 30; minute += 1) {
+  for (let minute = 0; minute < 45; minute += 1) {
     if (await comesToRest(world)) break;
     const state = canaryOf(world)?.state;
     if (typeof state === 'object' && state.pause !== null) {
