@@ -1,18 +1,16 @@
 import { chooseLadder, type LadderChoice, type StableTraffic } from '../analysis/ladder.ts';
 import type { AnalysisPolicy } from '../analysis/policy.ts';
-import { type Instant, minutes, seconds } from '../lib/units.ts';
+import { minutes } from '../lib/units.ts';
 import { historyOf } from '../metric-sources/history.ts';
-import type { EvidenceNames, SeriesSet } from '../metric-sources/metric-source.ts';
-import { type Snapshot, stateOf } from '../rollout/snapshot.ts';
+import type { SeriesSet } from '../metric-sources/metric-source.ts';
 import type { RolloutState } from '../rollout/state.ts';
 import type { RolloutMemory } from './memory.ts';
-import type { Parts } from './parts.ts';
 
-/** Stretches shorter than this say little about a rate. */
-const leastSpan = seconds(5);
-
-/** A rollout does not wait longer than this for its traffic to be known. */
-export const ladderPatience = seconds(30);
+/**
+ * Stretches shorter than this say little about a rate: a service that has just begun gets less than
+ * it will, and to begin at 10 % for that would be ten times the harm.
+ */
+const leastSpan = minutes(1);
 
 /**
  * Requests a second of stable between the first and the last look at it; undefined where these are
@@ -26,15 +24,13 @@ export function rateOf(set: SeriesSet): number | undefined {
 }
 
 /**
- * The weights for a rollout that has not carried any yet, as soon as stable's traffic is known:
- * from history, else from the first samples. Undefined before that, and once the choice is on
- * record.
+ * The weights for a rollout that has not carried any yet, as soon as stable's history was asked
+ * for, with or without an answer. Undefined before that, and once the choice is on record.
  */
 export function ladderChoice(
   state: RolloutState,
   memory: Pick<RolloutMemory, 'stableRate' | 'priors' | 'bounds'>,
   policy: AnalysisPolicy,
-  now: Instant,
 ): LadderChoice | undefined {
   if (state.ladder === undefined || state.step.index >= 0) return undefined;
   const chosen = state.ladder;
@@ -44,51 +40,17 @@ export function ladderChoice(
     const known = chosen.requestsPerSecond !== null || traffic === undefined;
     return known ? undefined : chooseLadder(chosen.by, state.spec.steps, traffic, policy);
   }
-  if (traffic !== undefined) return chooseLadder('traffic', state.spec.steps, traffic, policy);
-  return now - state.startedAt < ladderPatience
-    ? undefined
-    : chooseLadder('unmeasured', state.spec.steps, undefined, policy);
+  // Both are set when the history was read.
+  if (memory.priors === undefined || memory.bounds === undefined) return undefined;
+  return traffic === undefined
+    ? chooseLadder('unmeasured', state.spec.steps, undefined, policy)
+    : chooseLadder('traffic', state.spec.steps, traffic, policy);
 }
 
 function trafficOf({
   stableRate,
   priors,
-  bounds,
-}: Pick<RolloutMemory, 'stableRate' | 'priors' | 'bounds'>): StableTraffic | undefined {
-  // Both are set when the history was read, with or without an answer.
-  if (priors === undefined || bounds === undefined) return undefined;
-  return stableRate === undefined ? undefined : { requestsPerSecond: stableRate, priors };
-}
-
-const recent = minutes(3);
-
-/** Between two looks at a stable that had no history yet. */
-const lookAgain = seconds(3);
-
-/**
- * A stable that had no samples when its history was read: asks again while the first weight waits
- * for them.
- */
-export async function readRate(
-  s: Snapshot,
-  names: EvidenceNames,
-  memory: RolloutMemory,
-  parts: Parts,
-): Promise<void> {
-  const state = stateOf(s);
-  if (state?.ladder !== null || memory.priors === undefined) return;
-  if (memory.stableRate !== undefined || s.now - memory.rateAskedAt < lookAgain) return;
-  memory.rateAskedAt = s.now;
-  for (const name of state.spec.checks) {
-    const check = parts.checks.get(name);
-    if (check === undefined || (check.kind !== 'ratio' && check.kind !== 'histogram')) continue;
-    // Every sample of the last minutes: history looks too seldom for a Service this young.
-    const request = { id: name, check, names, window: recent };
-    const source = parts.sources.get(check.source);
-    const answers = await source?.read([request], s.now, AbortSignal.timeout(5000));
-    const reading = answers?.get(name);
-    if (reading?.kind !== 'series') continue;
-    memory.stableRate ??= rateOf(reading);
-  }
-  parts.wake(`${s.deployment.namespace}/${s.deployment.name}`);
+}: Pick<RolloutMemory, 'stableRate' | 'priors'>): StableTraffic | undefined {
+  if (priors === undefined || stableRate === undefined) return undefined;
+  return { requestsPerSecond: stableRate, priors };
 }

@@ -34,8 +34,6 @@ export interface RolloutMemory {
   askedPriors: boolean;
   /** Requests a second of stable in its history; undefined while not read, or where none is. */
   stableRate: number | undefined;
-  /** When that was last asked again, for want of an answer. */
-  rateAskedAt: number;
   /** Bucket bounds by histogram check; undefined until stable's history was read. */
   bounds: Readonly<Record<string, readonly number[]>> | undefined;
   policy: AnalysisPolicy | undefined;
@@ -79,7 +77,6 @@ export const emptyMemory = (): RolloutMemory => ({
   priors: undefined,
   askedPriors: false,
   stableRate: undefined,
-  rateAskedAt: 0,
   bounds: undefined,
   policy: undefined,
   inbox: [],

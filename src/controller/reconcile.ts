@@ -127,7 +127,7 @@ function judged(s: Snapshot, memory: RolloutMemory, parts: Parts): Snapshot {
   if (memory.firstFailureAt === undefined && verdict.failedRequests > 0) {
     memory.firstFailureAt = state.failedRequests > 0 ? null : (evidence.at ?? s.now);
   }
-  const choice = ladderChoice(state, memory, policy, s.now);
+  const choice = ladderChoice(state, memory, policy);
   const current: RolloutState = {
     ...state,
     ...(choice === undefined || state.ladder === null ? {} : { ladder: choice.ladder }),

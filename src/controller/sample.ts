@@ -8,7 +8,7 @@ import { type Snapshot, stateOf, wantedRevision } from '../rollout/snapshot.ts';
 import { gaugePolicy, policyOf } from './analysis-policy.ts';
 import { aboutDeployment } from './event-sink.ts';
 import { boundsOf, cellWidth, gaugePriorOf, priorOf, streamOf } from './evidence.ts';
-import { rateOf, readRate } from './ladder.ts';
+import { rateOf } from './ladder.ts';
 import type { RolloutMemory } from './memory.ts';
 import type { Parts } from './parts.ts';
 
@@ -32,7 +32,6 @@ export function sample(s: Snapshot, decision: Decision, memory: RolloutMemory, p
     memory.askedPriors = true;
     void readPriors(s, names, memory, parts);
   }
-  void readRate(s, names, memory, parts);
   if (memory.bounds === undefined && state.bounds === null) return;
   const policy = policyOf(state, memory, parts);
   const checks = policy.checks.flatMap(({ name }) => parts.checks.get(name) ?? []);

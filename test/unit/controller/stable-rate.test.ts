@@ -16,12 +16,12 @@ function looks(...samples: readonly (readonly [at: number, value: number])[]): S
 }
 
 test.each([
-  ['two looks', looks([0, 3], [15, 1503]), 100],
+  ['two looks', looks([0, 3], [60, 6003]), 100],
   ['an idle service', looks([0, 7], [60, 7]), 0],
   // Nobody looked since: that says nothing of the traffic.
   ['one look, a while ago', looks([0, 3]), undefined],
-  ['looks too near to each other', looks([0, 3], [4, 403]), undefined],
-  ['scrapes that failed since', looks([0, 0], [10, 1000]), 100],
+  ['looks too near to each other', looks([0, 3], [59, 403]), undefined],
+  ['scrapes that failed since', looks([0, 0], [80, 8000]), 100],
   ['none', { ...looks(), series: [] }, undefined],
 ])('the rate of stable by %s', (_name, set, rate) => {
   expect(rateOf(set)).toBe(rate);
