@@ -3,30 +3,48 @@
 // Settings by environment: HALDANE_TEST_THROTTLE (2s), HALDANE_TEST_SCRAPE (1s),
 // HALDANE_TEST_REPORT=FILE for the results as JSON.
 import { spawn } from 'node:child_process';
-import { copyFileSync, existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type OwnCluster, startCluster } from './cluster.ts';
 import { prepareAndEnter, preparedTools } from './harness.ts';
 import { insideNetwork } from './network.ts';
 import { repository } from './places.ts';
+import { failedCases, filesToRepeat, merged, type Report } from './second-try.ts';
 
 /** Whatever hangs, the run ends. */
 const longestRun = 50 * 60_000;
 
-/** The parts of Vitest's JSON report that are used here. */
-interface Report {
-  readonly numPassedTests: number;
-  readonly numFailedTests: number;
-  readonly testResults: readonly {
-    readonly status: string;
-    readonly assertionResults: readonly unknown[];
-  }[];
-}
-
 if (insideNetwork()) process.exitCode = await runSuite(process.argv.slice(2));
 else process.exitCode = await prepareAndEnter(import.meta.filename, process.argv.slice(2));
 
+/** What one run of Vitest on one cluster left behind. */
+interface Run {
+  readonly code: number;
+  /** Processes of the cluster that ended by themselves, each with its last lines. */
+  readonly surprises: readonly string[];
+  /** Undefined when the tests did not run to their end. */
+  readonly report: Report | undefined;
+  readonly logs: string;
+}
+
 async function runSuite(filters: readonly string[]): Promise<number> {
+  const first = await runOnce(filters);
+  const again = first.report === undefined ? [] : filesToRepeat(first.report);
+  if (first.report === undefined || again.length === 0 || first.surprises.length > 0) {
+    return conclude(first);
+  }
+  const names = failedCases(first.report);
+  console.log(`\n${names.length} failed; their files once more, on a cluster of their own:`);
+  for (const name of names) console.log(`  ${name}`);
+  console.log(`logs of the first run: ${first.logs}\n`);
+  const second = await runOnce(again);
+  if (second.report === undefined) return conclude(second);
+  const passed = names.length - failedCases(second.report).length;
+  console.log(`\n${passed} of the ${names.length} passed at the second try`);
+  return conclude({ ...second, report: merged(first.report, second.report) });
+}
+
+async function runOnce(filters: readonly string[]): Promise<Run> {
   const cluster = await startCluster({
     tools: preparedTools(),
     throttle: process.env['HALDANE_TEST_THROTTLE'] ?? '2s',
@@ -35,9 +53,15 @@ async function runSuite(filters: readonly string[]): Promise<number> {
   console.log(`cluster ready in ${(cluster.startedIn / 1000).toFixed(1)} s`);
   const reportFile = join(cluster.files.run, 'report.json');
   const code = await runVitest(cluster, filters, reportFile);
-  const surprises = cluster.supervisor.surprises();
+  const surprises = cluster.supervisor.surprises().map((surprise) => {
+    const [name = ''] = surprise.split(' ');
+    return `${surprise}; its last lines:\n${cluster.supervisor.tail(name)}`;
+  });
   await cluster.close();
-  return conclude(cluster, { code, surprises, reportFile });
+  const report = existsSync(reportFile)
+    ? (JSON.parse(readFileSync(reportFile, 'utf8')) as Report)
+    : undefined;
+  return { code, surprises, report, logs: cluster.files.run };
 }
 
 function runVitest(
@@ -72,32 +96,21 @@ function runVitest(
 }
 
 /** Tells what must be known after the tests, ends with the counts, and gives the exit code. */
-function conclude(
-  cluster: OwnCluster,
-  outcome: {
-    readonly code: number;
-    readonly surprises: readonly string[];
-    readonly reportFile: string;
-  },
-): number {
-  for (const surprise of outcome.surprises) {
-    const [name = ''] = surprise.split(' ');
-    console.log(`\n${surprise}; its last lines:\n${cluster.supervisor.tail(name)}`);
-  }
-  if (!existsSync(outcome.reportFile)) {
+function conclude({ code, surprises, report, logs }: Run): number {
+  for (const surprise of surprises) console.log(`\n${surprise}`);
+  if (report === undefined) {
     console.log('the tests did not run to their end');
     console.log('0 passed, 1 failed');
     return 1;
   }
   const copy = process.env['HALDANE_TEST_REPORT'];
-  if (copy !== undefined) copyFileSync(outcome.reportFile, copy); // CI adds up what ran
-  const report = JSON.parse(readFileSync(outcome.reportFile, 'utf8')) as Report;
+  if (copy !== undefined) writeFileSync(copy, JSON.stringify(report)); // CI adds up what ran
   const brokenFiles = report.testResults.filter(
     ({ status, assertionResults }) => status === 'failed' && assertionResults.length === 0,
   );
-  const failed = report.numFailedTests + brokenFiles.length + outcome.surprises.length;
-  const bad = failed > 0 || outcome.code !== 0 || report.numPassedTests === 0;
-  if (bad) console.log(`logs of all processes: ${cluster.files.run}`);
+  const failed = report.numFailedTests + brokenFiles.length + surprises.length;
+  const bad = failed > 0 || code !== 0 || report.numPassedTests === 0;
+  if (bad) console.log(`logs of all processes: ${logs}`);
   console.log(`${report.numPassedTests} passed, ${bad ? Math.max(1, failed) : 0} failed`);
   return bad ? 1 : 0;
 }

@@ -111,6 +111,64 @@ describe('with the shipped configuration', () => {
     expect(after.every(({ restarts }) => restarts === 0)).toBe(true);
   });
 
+  // Chance decides when errors come: several shops at once show the spread. One rollout in twenty
+  // takes longer than the bound (simulated: 4.5 %), so that it is held to by the median.
+  it.concurrent('one request in twenty failing is rolled back by the first steps', async () => {
+    const shops = await Promise.all(
+      ['a', 'b', 'c', 'd'].map((name) =>
+        busyShop(cluster, `errors-5-${name}`, { env: { ERROR_RATE: '0.001' } }),
+      ),
+    );
+    const results = await Promise.all(
+      shops.map(async (busy) => {
+        const { shop, load } = busy;
+        await shop.release(bad, { ERROR_RATE: '0.05' });
+        await untilWeight(shop, 1);
+        const began = Date.now();
+        await slack.until(`${shop.namespace}/web`, 400_000);
+        const seconds = (Date.now() - began) / 1000;
+        await untilCleared(cluster, shop);
+        await endShop(busy);
+        return { seconds, failed: failedOf(load.log, 'v2').length, log: load.log };
+      }),
+    );
+    const told = results.map(({ seconds, failed }) => `${rounded(seconds)} s / ${failed}`);
+    figure('5 % errors, stable 0.1 %', `rolled back after (failed requests) ${told.join(', ')}`);
+    const times = results.map(({ seconds }) => seconds).sort((a, b) => a - b);
+    expect(times[Math.floor(times.length / 2)]).toBeLessThanOrEqual(180);
+    for (const { failed, log } of results) {
+      expect(failed).toBeLessThanOrEqual(15);
+      expect(unanswered(log), JSON.stringify(unanswered(log))).toEqual([]);
+    }
+  }, 480_000);
+
+  it.concurrent('half as slow again is rolled back, though nothing fails', async () => {
+    const busy = await busyShop(cluster, 'slow', {
+      annotations: { 'haldane.dev/checks': 'errors,latency' },
+      env: { LATENCY_MS: '60', LATENCY_JITTER_MS: '60' },
+    });
+    const { shop, load } = busy;
+    // What stable does is looked up when a release begins: some of it must have been scraped.
+    await load.log.until('a history of stable', ({ all }) => all.length >= 5000, 90_000);
+    await shop.release(bad, { LATENCY_MS: '90', LATENCY_JITTER_MS: '90' });
+    await untilWeight(shop, 1);
+    const began = Date.now();
+    const message = await slack.until('slow/web', 250_000);
+    const seconds = (Date.now() - began) / 1000;
+    await untilCleared(cluster, shop);
+    const { sent, failed } = await endShop(busy);
+    const met = load.log.all.filter(({ version }) => version === 'v2').length;
+    figure(
+      'latency 1.5 times stable’s at 100 rps',
+      `rolled back after ${rounded(seconds)} s, ${met} of ${sent} requests met it`,
+    );
+    expect(message.text).toContain('latency');
+    expect(failed).toEqual([]);
+    expect(seconds).toBeGreaterThan(30); // fresh pods may be slow for so long
+    expect(seconds).toBeLessThanOrEqual(240);
+  });
+
+  // Alone, it also parts the cases that run side by side: all at once are too much for two cores.
   it('a release that begins to fail at 25 % is flinched from, then rolled back', async () => {
     const busy = await busyShop(cluster, 'flinch', {
       annotations: { 'haldane.dev/steps': '25,50' },
@@ -147,41 +205,10 @@ describe('with the shipped configuration', () => {
     expect(failed).toBeLessThanOrEqual(60);
   });
 
-  // Chance decides when errors come: several shops at once show the spread. One rollout in twenty
-  // takes longer than the bound (simulated: 4.5 %), so that it is held to by the median.
-  it.concurrent('one request in twenty failing is rolled back by the first steps', async () => {
-    const shops = await Promise.all(
-      ['a', 'b', 'c', 'd'].map((name) =>
-        busyShop(cluster, `errors-5-${name}`, { env: { ERROR_RATE: '0.001' } }),
-      ),
-    );
-    const results = await Promise.all(
-      shops.map(async (busy) => {
-        const { shop, load } = busy;
-        await shop.release(bad, { ERROR_RATE: '0.05' });
-        await untilWeight(shop, 1);
-        const began = Date.now();
-        await slack.until(`${shop.namespace}/web`, 400_000);
-        const seconds = (Date.now() - began) / 1000;
-        await untilCleared(cluster, shop);
-        await endShop(busy);
-        return { seconds, failed: failedOf(load.log, 'v2').length, log: load.log };
-      }),
-    );
-    const told = results.map(({ seconds, failed }) => `${rounded(seconds)} s / ${failed}`);
-    figure('5 % errors, stable 0.1 %', `rolled back after (failed requests) ${told.join(', ')}`);
-    const times = results.map(({ seconds }) => seconds).sort((a, b) => a - b);
-    expect(times[Math.floor(times.length / 2)]).toBeLessThanOrEqual(180);
-    for (const { failed, log } of results) {
-      expect(failed).toBeLessThanOrEqual(15);
-      expect(unanswered(log), JSON.stringify(unanswered(log))).toEqual([]);
-    }
-  }, 480_000);
-
   it.concurrent('as many errors as the old version are promoted, three of three', async () => {
     const env = { ERROR_RATE: '0.01' };
     const shops = await Promise.all(
-      ['a', 'b', 'c'].map((name) => busyShop(cluster, `same-${name}`, { env, rate: 250 })),
+      ['a', 'b', 'c'].map((name) => busyShop(cluster, `same-${name}`, { env, rate: 200 })),
     );
     const seconds = await Promise.all(
       shops.map(async (busy) => {
@@ -196,37 +223,11 @@ describe('with the shipped configuration', () => {
       }),
     );
     figure(
-      '1 % errors in both, 250 rps',
+      '1 % errors in both, 200 rps',
       `${seconds.length} of 3 promoted, after ${seconds.map((s) => rounded(s)).join(', ')} s`,
     );
     expect(seconds).toHaveLength(3);
   }, 420_000);
-
-  it.concurrent('half as slow again is rolled back, though nothing fails', async () => {
-    const busy = await busyShop(cluster, 'slow', {
-      annotations: { 'haldane.dev/checks': 'errors,latency' },
-      env: { LATENCY_MS: '60', LATENCY_JITTER_MS: '60' },
-    });
-    const { shop, load } = busy;
-    // What stable does is looked up when a release begins: some of it must have been scraped.
-    await load.log.until('a history of stable', ({ all }) => all.length >= 5000, 90_000);
-    await shop.release(bad, { LATENCY_MS: '90', LATENCY_JITTER_MS: '90' });
-    await untilWeight(shop, 1);
-    const began = Date.now();
-    const message = await slack.until('slow/web', 250_000);
-    const seconds = (Date.now() - began) / 1000;
-    await untilCleared(cluster, shop);
-    const { sent, failed } = await endShop(busy);
-    const met = load.log.all.filter(({ version }) => version === 'v2').length;
-    figure(
-      'latency 1.5 times stable’s at 100 rps',
-      `rolled back after ${rounded(seconds)} s, ${met} of ${sent} requests met it`,
-    );
-    expect(message.text).toContain('latency');
-    expect(failed).toEqual([]);
-    expect(seconds).toBeGreaterThan(30); // fresh pods may be slow for so long
-    expect(seconds).toBeLessThanOrEqual(240);
-  });
 
   it.concurrent('a dependency of both is away for 30 s: the release survives', async () => {
     const env = { ERROR_RATE: '0.01' };
