@@ -3,8 +3,8 @@ import type { Action } from './action.ts';
 import type { Decision } from './decision.ts';
 import type { Condition, Waiting } from './mechanism.ts';
 import {
+  isPinnedByUs,
   marks,
-  pinAnnotation,
   pinKey,
   type Snapshot,
   since,
@@ -100,7 +100,7 @@ export const ownService: Condition = {
  */
 export const noLatePin: Condition = {
   ...ownService,
-  met: (s, d) => s.service?.annotations[pinAnnotation] !== s.deployment.uid || ownService.met(s, d),
+  met: (s, d) => !isPinnedByUs(s) || ownService.met(s, d),
 };
 
 export const noLeftover: Condition = {
@@ -177,4 +177,35 @@ export const routeAccepted: Condition = {
   name: 'route is accepted',
   met: (s) => s.route === undefined || s.route.accepted,
   toward: (s) => watched(s.route?.refusal ?? 'the gateway to accept the route'),
+};
+
+/** The route as its user had it, and followed by the gateway. */
+export const ownRoute: readonly Condition[] = [
+  {
+    name: 'route is the user’s own',
+    met: (s) => s.route?.record === undefined,
+    toward: (): Action => ({ kind: 'restore-route' }),
+  },
+  routeAccepted,
+  {
+    name: 'restored route is in force',
+    met: routeInForce,
+    toward: () => waiting('the data plane to follow the restored route'),
+  },
+];
+
+export const canaryServiceGone: Condition = {
+  name: 'canary Service is gone',
+  met: (s) => s.canaryService === undefined,
+  toward: (s): Action => ({ kind: 'delete-canary-service', name: s.canaryService?.name ?? '' }),
+};
+
+export const canarySetGone: Condition = {
+  name: 'canary ReplicaSet is gone',
+  met: (s) => s.canary === undefined,
+  toward: (s): Action => ({
+    kind: 'delete-replica-set',
+    name: s.canary?.name ?? '',
+    uid: s.canary?.uid ?? '',
+  }),
 };

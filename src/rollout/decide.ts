@@ -4,9 +4,9 @@ import { heldBecause, isGuard } from './hold.ts';
 import { requestFor } from './request.ts';
 import {
   carriedIndex,
+  isPinnedByUs,
   markKeys,
   marks,
-  pinAnnotation,
   rejectionOf,
   routeWeight,
   type Snapshot,
@@ -208,7 +208,7 @@ const servesWanted = (s: Snapshot): boolean => s.stable?.templateHash === wanted
 function leave(s: Snapshot): Answer {
   const marked =
     hasTraces(s) ||
-    s.service?.annotations[pinAnnotation] === s.deployment.uid ||
+    isPinnedByUs(s) ||
     markKeys.some((key) => s.deployment.annotations[key] !== undefined);
   if (s.adopted)
     return answer('promoting', { kind: 'promote' }, 'finishing a promotion before opting out');

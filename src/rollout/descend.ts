@@ -2,15 +2,17 @@ import { percent } from '../lib/units.ts';
 import type { Action } from './action.ts';
 import {
   canaryPodsGone,
+  canaryServiceGone,
+  canarySetGone,
   deliveryRecorded,
   endpointsAre,
+  ownRoute,
   ownService,
   pinnedTo,
   pinTo,
   progressingRejected,
   routeAccepted,
   routeDrained,
-  routeInForce,
   tellsRejection,
   tellsSuccess,
   waiting,
@@ -132,17 +134,7 @@ export const takeCanaryAway: readonly Condition[] = [
     met: (s) => s.route?.record === undefined || namesGoneService(s) || routeDrained(s),
     toward: () => waiting('requests to the canary to end'),
   },
-  {
-    name: 'route is the user’s own',
-    met: (s) => s.route?.record === undefined,
-    toward: (): Action => ({ kind: 'restore-route' }),
-  },
-  routeAccepted,
-  {
-    name: 'restored route is in force',
-    met: routeInForce,
-    toward: () => waiting('the data plane to follow the restored route'),
-  },
+  ...ownRoute,
   {
     // The end is recorded even where there are no pods: it outdates the state that a deposed leader
     // may have seen, who would scale the canary up when the Service is the user’s own again.
@@ -156,11 +148,7 @@ export const takeCanaryAway: readonly Condition[] = [
     toward: () => watched('the canary pods to go'),
   },
   ownService,
-  {
-    name: 'canary Service is gone',
-    met: (s) => s.canaryService === undefined,
-    toward: (s): Action => ({ kind: 'delete-canary-service', name: s.canaryService?.name ?? '' }),
-  },
+  canaryServiceGone,
 ];
 
 const conclude: readonly Condition[] = [
@@ -174,15 +162,7 @@ const conclude: readonly Condition[] = [
     met: (s, d) => !rejects(d) || s.canary === undefined || !noticePending(s, 'rollback'),
     toward: () => watched('the notice to be delivered'),
   },
-  {
-    name: 'canary ReplicaSet is gone',
-    met: (s) => s.canary === undefined,
-    toward: (s): Action => ({
-      kind: 'delete-replica-set',
-      name: s.canary?.name ?? '',
-      uid: s.canary?.uid ?? '',
-    }),
-  },
+  canarySetGone,
   {
     ...tellsSuccess,
     met: (s, d) => !isStable(s) || tellsSuccess.met(s, d),

@@ -1,5 +1,5 @@
 import type { Action } from './action.ts';
-import { noLeftover } from './conditions.ts';
+import { canarySetGone, noLeftover } from './conditions.ts';
 import { takeCanaryAway, takeTrafficOff } from './descend.ts';
 import type { Condition } from './mechanism.ts';
 import { markKeys } from './snapshot.ts';
@@ -8,15 +8,7 @@ import { markKeys } from './snapshot.ts';
 export const optOut: readonly Condition[] = [
   ...takeTrafficOff,
   ...takeCanaryAway,
-  {
-    name: 'canary ReplicaSet is gone',
-    met: (s) => s.canary === undefined,
-    toward: (s): Action => ({
-      kind: 'delete-replica-set',
-      name: s.canary?.name ?? '',
-      uid: s.canary?.uid ?? '',
-    }),
-  },
+  canarySetGone,
   noLeftover,
   {
     name: 'Deployment is free of our marks',

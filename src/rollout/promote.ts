@@ -4,9 +4,11 @@ import { raised } from './ascend.ts';
 import {
   canaryServes,
   canaryServiceExists,
+  canaryServiceGone,
   deliveryRecorded,
   endpointsAre,
   isPinnedTo,
+  ownRoute,
   ownService,
   pinnedTo,
   pinTo,
@@ -100,17 +102,7 @@ const settle: readonly Condition[] = [
         : waiting('the Deployment to scale down the old ReplicaSet');
     },
   },
-  {
-    name: 'route is the user’s own',
-    met: (s) => s.route?.record === undefined,
-    toward: (): Action => ({ kind: 'restore-route' }),
-  },
-  routeAccepted,
-  {
-    name: 'restored route is in force',
-    met: routeInForce,
-    toward: () => waiting('the data plane to follow the restored route'),
-  },
+  ...ownRoute,
   {
     name: 'no pod of the old ReplicaSet is ready',
     met: (s) => s.pods.stable.every((pod) => !pod.ready || pod.deleting),
@@ -122,11 +114,7 @@ const settle: readonly Condition[] = [
     met: routeDrained,
     toward: () => waiting('requests through the canary Service to end'),
   },
-  {
-    name: 'canary Service is gone',
-    met: (s) => s.canaryService === undefined,
-    toward: (s): Action => ({ kind: 'delete-canary-service', name: s.canaryService?.name ?? '' }),
-  },
+  canaryServiceGone,
   {
     ...tellsSuccess,
     met: (s, d) => templateMovedOn(s) || tellsSuccess.met(s, d),

@@ -161,6 +161,11 @@ export const canaryReplicas = (replicas: number, weight: Percent): number =>
 export const since = (moment: Since, span: Millis, now: Instant): boolean =>
   moment !== undefined && now - moment >= span;
 
-/** Service of the user that stable serves, without our pin. */
+/** Key of a Service's selector that ties it to one ReplicaSet. */
 export const pinKey = 'pod-template-hash';
+/** On the Service; names the Deployment that it is pinned for. */
 export const pinAnnotation = 'haldane.dev/pinned-for';
+
+/** The user's Service carries our pin; a hash that its owner wrote is no pin of ours. */
+export const isPinnedByUs = (s: Snapshot): boolean =>
+  s.service?.annotations[pinAnnotation] === s.deployment.uid;
