@@ -6,6 +6,7 @@ import type { Snapshot } from '../rollout/snapshot.ts';
 import type { RouteMark } from '../rollout/views.ts';
 import type { Effects } from './effects.ts';
 import { outdated } from './outdated.ts';
+import { readDeployment } from './read-deployment.ts';
 
 /** A cut is repeated on conflict this often within one pass; then the pass itself is repeated. */
 const cutTries = 8;
@@ -32,11 +33,7 @@ export async function shift(
   effects: Effects,
   signal: AbortSignal,
 ): Promise<void> {
-  const { provider, raw } = routeOf(s, effects);
-  const seen = provider.read(raw, s.deployment.uid, s.service?.name ?? '');
-  if (seen.resourceVersion !== s.route?.resourceVersion || seen.weight !== action.from) {
-    throw outdated(`HTTPRoute ${raw.metadata.name}`);
-  }
+  const { provider, raw } = observedRoute(s, effects, (weight) => weight === action.from);
   if (action.to > action.from) await confirmDeployment(s, effects, signal);
   await send(raw, provider.shift(raw, s.deployment.uid, action.to), effects, signal);
 }
@@ -46,12 +43,9 @@ async function confirmDeployment(
   effects: Effects,
   signal: AbortSignal,
 ): Promise<void> {
-  const { namespace, name, uid, generation } = s.deployment;
-  const ref = { resource: resources.deployments, namespace, name };
-  const raw = await effects.client.get(ref, signal);
-  effects.accept(raw);
-  if (raw.metadata.uid !== uid || raw.metadata.generation !== generation) {
-    throw outdated(`Deployment ${name}`);
+  const raw = await readDeployment(s, effects, signal);
+  if (raw.metadata.generation !== s.deployment.generation) {
+    throw outdated(`Deployment ${s.deployment.name}`);
   }
 }
 
@@ -64,11 +58,7 @@ export async function flinch(
   effects: Effects,
   signal: AbortSignal,
 ): Promise<void> {
-  const { provider, raw } = routeOf(s, effects);
-  const seen = provider.read(raw, s.deployment.uid, s.service?.name ?? '');
-  if (seen.resourceVersion !== s.route?.resourceVersion || seen.weight <= action.to) {
-    throw outdated(`HTTPRoute ${raw.metadata.name}`);
-  }
+  const { provider, raw } = observedRoute(s, effects, (weight) => weight > action.to);
   const patch = provider.lower(raw, s.deployment.uid, action.to, action.mark);
   await send(raw, patch, effects, signal);
 }
@@ -102,6 +92,16 @@ export async function cut(
 export async function restore(s: Snapshot, effects: Effects, signal: AbortSignal): Promise<void> {
   const { provider, raw } = routeOf(s, effects);
   await send(raw, provider.restore(raw, s.deployment.uid), effects, signal);
+}
+
+/** The route, if it is still the one that was observed and its weight allows what is intended. */
+function observedRoute(s: Snapshot, effects: Effects, allows: (weight: Percent) => boolean) {
+  const found = routeOf(s, effects);
+  const seen = found.provider.read(found.raw, s.deployment.uid, s.service?.name ?? '');
+  if (seen.resourceVersion !== s.route?.resourceVersion || !allows(seen.weight)) {
+    throw outdated(`HTTPRoute ${found.raw.metadata.name}`);
+  }
+  return found;
 }
 
 function routeOf(s: Snapshot, effects: Effects) {

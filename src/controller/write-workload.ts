@@ -23,6 +23,7 @@ import type { ReplicaSetView } from '../rollout/views.ts';
 import { encodeState } from '../spec/state-codec.ts';
 import type { Effects } from './effects.ts';
 import { outdated, unlessGone } from './outdated.ts';
+import { readDeployment } from './read-deployment.ts';
 import { resumeNatively } from './write-deployment.ts';
 
 export async function deleteReplicaSet(
@@ -192,14 +193,9 @@ async function freshDeployment(
   effects: Effects,
   signal: AbortSignal,
 ): Promise<RawObject> {
-  const { namespace, name, uid } = s.deployment;
-  const raw = await effects.client.get(
-    { resource: resources.deployments, namespace, name },
-    signal,
-  );
-  effects.accept(raw);
+  const raw = await readDeployment(s, effects, signal);
   const hash = templateHash(recordAt(raw, 'spec')['template']);
-  if (raw.metadata.uid !== uid || hash !== wantedRevision(s)) throw outdated(`Deployment ${name}`);
+  if (hash !== wantedRevision(s)) throw outdated(`Deployment ${s.deployment.name}`);
   return raw;
 }
 

@@ -1,0 +1,22 @@
+import type { RawObject } from '../kubernetes/raw-object.ts';
+import { resources } from '../kubernetes/resources.ts';
+import type { Snapshot } from '../rollout/snapshot.ts';
+import type { Effects } from './effects.ts';
+import { outdated } from './outdated.ts';
+
+/**
+ * The Deployment as it is now and not as its watch has it; the cache learns of it too.
+ * @throws KUBERNETES_CONFLICT when it was deleted and made anew
+ */
+export async function readDeployment(
+  s: Snapshot,
+  effects: Effects,
+  signal: AbortSignal,
+): Promise<RawObject> {
+  const { namespace, name, uid } = s.deployment;
+  const ref = { resource: resources.deployments, namespace, name };
+  const raw = await effects.client.get(ref, signal);
+  effects.accept(raw);
+  if (raw.metadata.uid !== uid) throw outdated(`Deployment ${name}`);
+  return raw;
+}
