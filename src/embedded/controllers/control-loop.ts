@@ -3,14 +3,10 @@ import { InvariantError } from '../../lib/errors.ts';
 import { millis } from '../../lib/units.ts';
 import { ApiFailure } from '../status.ts';
 
-export type ControlLoopParts = {
+export type ControlLoopTiming = {
   readonly clock: Clock;
   /** From an event to the pass that sees it. */
   readonly delayMillis: number;
-  /** One pass over one key; may throw ApiFailure, upon which it is tried again. */
-  readonly sync: (key: string) => void;
-  /** What is not an answer of the API server is a bug of ours. */
-  readonly onBug: (error: unknown) => void;
 };
 
 const firstRetry = 5;
@@ -21,18 +17,24 @@ const longestRetry = 10_000;
  * share one.
  */
 export class ControlLoop {
-  readonly #parts: ControlLoopParts;
+  readonly #timing: ControlLoopTiming;
+  readonly #sync: (key: string) => void;
   readonly #due = new Map<string, { readonly at: number; readonly cancel: () => void }>();
   readonly #failures = new Map<string, number>();
   #stopped = false;
 
-  constructor(parts: ControlLoopParts) {
-    this.#parts = parts;
+  /**
+   * @param sync one pass over one key; may throw ApiFailure, upon which it is tried again. What is
+   * not an answer of the API server is a bug of ours, and thrown.
+   */
+  constructor(timing: ControlLoopTiming, sync: (key: string) => void) {
+    this.#timing = timing;
+    this.#sync = sync;
   }
 
-  enqueue(key: string, afterMillis: number = this.#parts.delayMillis): void {
+  enqueue(key: string, afterMillis: number = this.#timing.delayMillis): void {
     if (this.#stopped) return;
-    const { clock } = this.#parts;
+    const { clock } = this.#timing;
     const at = clock.monotonic() + afterMillis;
     const planned = this.#due.get(key);
     if (planned !== undefined && planned.at <= at) return;
@@ -50,10 +52,10 @@ export class ControlLoop {
   #run(key: string): void {
     this.#due.delete(key);
     try {
-      this.#parts.sync(key);
+      this.#sync(key);
       this.#failures.delete(key);
     } catch (error) {
-      if (!(error instanceof ApiFailure)) return this.#parts.onBug(error);
+      if (!(error instanceof ApiFailure)) throwBug(error);
       const failures = this.#failures.get(key) ?? 0;
       this.#failures.set(key, failures + 1);
       this.enqueue(key, Math.min(firstRetry * 2 ** failures, longestRetry));

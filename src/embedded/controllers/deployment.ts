@@ -9,7 +9,7 @@ import {
   onChanges,
   targetOf,
 } from './context.ts';
-import { ControlLoop, throwBug } from './control-loop.ts';
+import { ControlLoop } from './control-loop.ts';
 import { byRevision, isActive, noDeadline } from './deployment-replica-sets.ts';
 import { type Found, syncNewSet, type UpdateStatus } from './deployment-revision.ts';
 import { DeploymentScaling } from './deployment-scaling.ts';
@@ -62,12 +62,7 @@ export class DeploymentController implements Controller {
     this.#deployments = context.server.resource('apps/v1', 'deployments');
     this.#sets = context.server.resource('apps/v1', 'replicasets');
     this.#scaling = new DeploymentScaling(context);
-    this.#loop = new ControlLoop({
-      clock: context.clock,
-      delayMillis: context.delayMillis,
-      sync: (key) => this.#sync(key),
-      onBug: throwBug,
-    });
+    this.#loop = new ControlLoop(context, (key) => this.#sync(key));
     this.#unsubscribe = onChanges(context, {
       'apps/deployments': ({ object }) => this.#loop.enqueue(keyOf(object)),
       'apps/replicasets': ({ object, previous }) => this.#onSet(object, previous),

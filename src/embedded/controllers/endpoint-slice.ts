@@ -17,7 +17,7 @@ import {
   onChanges,
   targetOf,
 } from './context.ts';
-import { ControlLoop, throwBug } from './control-loop.ts';
+import { ControlLoop } from './control-loop.ts';
 import { asJson, byCreation, isPodReady, keyOf, podPhase, splitKey } from './objects.ts';
 import { controlledBy } from './ownership.ts';
 
@@ -37,12 +37,7 @@ export class EndpointSliceController implements Controller {
   constructor(context: ControllerContext) {
     this.#context = context;
     this.#slices = context.server.resource('discovery.k8s.io/v1', 'endpointslices');
-    this.#loop = new ControlLoop({
-      clock: context.clock,
-      delayMillis: context.delayMillis,
-      sync: (key) => this.#sync(key),
-      onBug: throwBug,
-    });
+    this.#loop = new ControlLoop(context, (key) => this.#sync(key));
     this.#unsubscribe = onChanges(context, {
       '/services': ({ object }) => this.#loop.enqueue(keyOf(object)),
       '/pods': ({ object, previous }) => this.#onPod(object, previous),

@@ -2,7 +2,7 @@ import { deleteObject } from '../deletion.ts';
 import type { KubernetesObject, OwnerReference, Resource } from '../resource.ts';
 import { storageKey } from '../resource.ts';
 import { type Controller, type ControllerContext, managerOptions, targetOf } from './context.ts';
-import { ControlLoop, throwBug } from './control-loop.ts';
+import { ControlLoop } from './control-loop.ts';
 import { asJson } from './objects.ts';
 
 type Place = { readonly resource: Resource; readonly namespace: string; readonly name: string };
@@ -25,12 +25,7 @@ export class GarbageCollector implements Controller {
         .filter((r) => r.storedAs === undefined)
         .map((r) => [storageKey(r), r]),
     );
-    this.#loop = new ControlLoop({
-      clock: context.clock,
-      delayMillis: context.delayMillis,
-      sync: (key) => this.#sync(key),
-      onBug: throwBug,
-    });
+    this.#loop = new ControlLoop(context, (key) => this.#sync(key));
     this.#unsubscribe = context.server.store.onCommit(({ key, object, previous, type }) => {
       const resource = this.#resources.get(key);
       if (resource !== undefined) this.#onCommit(resource, object, previous, type === 'DELETED');

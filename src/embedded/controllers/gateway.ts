@@ -1,7 +1,7 @@
 import { asArray, asObject, asString, equalJson, type JsonObject } from '../json.ts';
 import type { KubernetesObject, Resource } from '../resource.ts';
 import { type Controller, type ControllerContext, onChanges, targetOf } from './context.ts';
-import { ControlLoop, throwBug } from './control-loop.ts';
+import { ControlLoop } from './control-loop.ts';
 import { asJson, keyOf, splitKey } from './objects.ts';
 
 /** `controllerName` of the GatewayClasses that this gateway serves. */
@@ -44,12 +44,8 @@ export class GatewayController implements Controller {
       gateways: named('gateways'),
       routes: named('httproutes'),
     };
-    this.#loop = new ControlLoop({
-      clock: context.clock,
-      delayMillis: statusDelayMillis,
-      sync: (place) => this.#sync(place),
-      onBug: throwBug,
-    });
+    const timing = { clock: context.clock, delayMillis: statusDelayMillis };
+    this.#loop = new ControlLoop(timing, (place) => this.#sync(place));
     const wakeRoutes = () => {
       for (const route of context.server.store.list(keys.routes))
         this.#loop.enqueue(`route ${keyOf(route)}`);

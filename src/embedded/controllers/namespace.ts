@@ -8,7 +8,7 @@ import {
   onChanges,
   targetOf,
 } from './context.ts';
-import { ControlLoop, throwBug } from './control-loop.ts';
+import { ControlLoop } from './control-loop.ts';
 import { asJson } from './objects.ts';
 
 const recheckMillis = 50;
@@ -40,12 +40,7 @@ export function startNamespaceController(context: ControllerContext): Controller
       asJson({ ...namespace, spec: { ...asObject(namespace.spec), finalizers: [] } }) as never,
     );
   };
-  const loop = new ControlLoop({
-    clock: context.clock,
-    delayMillis: context.delayMillis,
-    sync,
-    onBug: throwBug,
-  });
+  const loop = new ControlLoop(context, sync);
   const unsubscribe = onChanges(context, {
     '/namespaces': ({ object }) => loop.enqueue(object.metadata.name),
     '/serviceaccounts': ({ object, type }) =>

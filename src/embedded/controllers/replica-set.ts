@@ -9,7 +9,7 @@ import {
   onChanges,
   targetOf,
 } from './context.ts';
-import { ControlLoop, throwBug } from './control-loop.ts';
+import { ControlLoop } from './control-loop.ts';
 import {
   asJson,
   asReplicaSet,
@@ -44,12 +44,7 @@ export class ReplicaSetController implements Controller {
     this.#context = context;
     this.#sets = context.server.resource('apps/v1', 'replicasets');
     this.#pods = context.server.resource('v1', 'pods');
-    this.#loop = new ControlLoop({
-      clock: context.clock,
-      delayMillis: context.delayMillis,
-      sync: (key) => this.#sync(key),
-      onBug: throwBug,
-    });
+    this.#loop = new ControlLoop(context, (key) => this.#sync(key));
     this.#unsubscribe = onChanges(context, {
       'apps/replicasets': ({ object, type }) =>
         type !== 'DELETED' && this.#loop.enqueue(keyOf(object)),
