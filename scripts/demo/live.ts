@@ -90,7 +90,8 @@ export function rolloutOf(samples: readonly Sample[]): LiveRollout | undefined {
   };
 }
 
-const percentOf = (share: number): string =>
+/** A share, 0 to 1, as people read it. */
+export const percentOf = (share: number): string =>
   Number.isNaN(share) ? '–' : `${Number((share * 100).toPrecision(2))} %`;
 const short = (value: number): string => String(Number(Math.min(value, 1e6).toPrecision(2)));
 

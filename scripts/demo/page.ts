@@ -1,4 +1,4 @@
-import type { LiveCheck, LiveRollout } from './live.ts';
+import { type LiveCheck, type LiveRollout, percentOf } from './live.ts';
 
 /** All that the page shows. */
 export interface View {
@@ -125,9 +125,6 @@ function checkRow(check: LiveCheck): string {
     `${meter('safe', promotion, promotionThreshold)}</tr>`
   );
 }
-
-const percentOf = (share: number): string =>
-  Number.isNaN(share) ? '–' : `${Number((share * 100).toPrecision(2))} %`;
 
 /** Evidence multiplies, so its bar is logarithmic: empty at 1, full at the threshold. */
 function meter(kind: string, value: number, threshold: number): string {

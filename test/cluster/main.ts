@@ -105,10 +105,7 @@ function conclude({ code, surprises, report, logs }: Run): number {
   }
   const copy = process.env['HALDANE_TEST_REPORT'];
   if (copy !== undefined) writeFileSync(copy, JSON.stringify(report)); // CI adds up what ran
-  const brokenFiles = report.testResults.filter(
-    ({ status, assertionResults }) => status === 'failed' && assertionResults.length === 0,
-  );
-  const failed = report.numFailedTests + brokenFiles.length + surprises.length;
+  const failed = failedCases(report).length + surprises.length;
   const bad = failed > 0 || code !== 0 || report.numPassedTests === 0;
   if (bad) console.log(`logs of all processes: ${logs}`);
   console.log(`${report.numPassedTests} passed, ${bad ? Math.max(1, failed) : 0} failed`);
