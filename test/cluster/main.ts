@@ -7,12 +7,16 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type OwnCluster, startCluster } from './cluster.ts';
 import { prepareAndEnter, preparedTools } from './harness.ts';
+import { disturbances, startWitness } from './load/witness.ts';
 import { insideNetwork } from './network.ts';
 import { repository } from './places.ts';
 import { failedCases, filesToRepeat, merged, type Report } from './second-try.ts';
 
 /** Whatever hangs, the run ends. */
 const longestRun = 50 * 60_000;
+/** How often a file gets to show that it passes, and until when, in milliseconds. */
+const mostTries = 3;
+const latestTry = 50 * 60_000;
 
 if (insideNetwork()) process.exitCode = await runSuite(process.argv.slice(2));
 else process.exitCode = await prepareAndEnter(import.meta.filename, process.argv.slice(2));
@@ -28,20 +32,24 @@ interface Run {
 }
 
 async function runSuite(filters: readonly string[]): Promise<number> {
-  const first = await runOnce(filters);
-  const again = first.report === undefined ? [] : filesToRepeat(first.report);
-  if (first.report === undefined || again.length === 0 || first.surprises.length > 0) {
-    return conclude(first);
+  const began = performance.now();
+  let run = await runOnce(filters);
+  for (let tries = 1; tries < mostTries; tries += 1) {
+    const { report } = run;
+    const again = report === undefined ? [] : filesToRepeat(report);
+    const late = performance.now() - began > latestTry;
+    if (report === undefined || again.length === 0 || run.surprises.length > 0 || late) break;
+    const names = failedCases(report);
+    console.log(`\n${names.length} failed; their files once more, on a cluster of their own:`);
+    for (const name of names) console.log(`  ${name}`);
+    console.log(`logs of that run: ${run.logs}\n`);
+    const next = await runOnce(again);
+    if (next.report === undefined) return conclude(next);
+    const passed = names.length - failedCases(next.report).length;
+    console.log(`\n${passed} of the ${names.length} passed at try ${tries + 1}`);
+    run = { ...next, report: merged(report, next.report) };
   }
-  const names = failedCases(first.report);
-  console.log(`\n${names.length} failed; their files once more, on a cluster of their own:`);
-  for (const name of names) console.log(`  ${name}`);
-  console.log(`logs of the first run: ${first.logs}\n`);
-  const second = await runOnce(again);
-  if (second.report === undefined) return conclude(second);
-  const passed = names.length - failedCases(second.report).length;
-  console.log(`\n${passed} of the ${names.length} passed at the second try`);
-  return conclude({ ...second, report: merged(first.report, second.report) });
+  return conclude(run);
 }
 
 async function runOnce(filters: readonly string[]): Promise<Run> {
@@ -51,12 +59,17 @@ async function runOnce(filters: readonly string[]): Promise<Run> {
     scrapeInterval: process.env['HALDANE_TEST_SCRAPE'] ?? '1s',
   });
   console.log(`cluster ready in ${(cluster.startedIn / 1000).toFixed(1)} s`);
+  const witness = await startWitness(cluster);
   const reportFile = join(cluster.files.run, 'report.json');
   const code = await runVitest(cluster, filters, reportFile);
   const surprises = cluster.supervisor.surprises().map((surprise) => {
     const [name = ''] = surprise.split(' ');
     return `${surprise}; its last lines:\n${cluster.supervisor.tail(name)}`;
   });
+  await witness.stop();
+  const stood = disturbances(cluster.files.run);
+  if (stood.length > 0)
+    console.log(`requests of the untouched service that failed or were slow: ${stood.length}`);
   await cluster.close();
   const report = existsSync(reportFile)
     ? (JSON.parse(readFileSync(reportFile, 'utf8')) as Report)

@@ -1,6 +1,6 @@
-// A file that fails is run once more, alone, on a cluster of its own: on a machine that others use
-// too, a second without a processor is a second without an answer. What failed at first is told
-// either way, and what fails twice has failed.
+// A file that fails is run again, alone, on a cluster of its own: on a machine that others use too,
+// a second without a processor is a second without an answer. What failed at first is told either
+// way, and what fails every time has failed.
 
 /** The parts of Vitest's JSON report that are used here. */
 export interface Report {
@@ -17,7 +17,7 @@ export interface FileResult {
 }
 
 /** With more files than this the fault is not the machine's. */
-const mostFiles = 5;
+const mostFiles = 6;
 
 /** Files worth a second try; none where so much fails that it would tell nothing. */
 export function filesToRepeat({ testResults }: Report): readonly string[] {

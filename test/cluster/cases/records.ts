@@ -4,6 +4,7 @@ import { waitUntil } from '../api.ts';
 import type { Cluster } from '../cluster.ts';
 import type { Pod } from '../kubelet/pod-object.ts';
 import type { LoadedRequest, RequestLog } from '../load/request-log.ts';
+import { disturbances, unexcused } from '../load/witness.ts';
 import { namespaced } from '../resources.ts';
 import type { Deployment, Shop } from '../shop.ts';
 import { type BusyShop, canaryWeight, tracesOf } from './setup.ts';
@@ -141,6 +142,9 @@ export const failedOf = (log: RequestLog, version: string): readonly LoadedReque
 
 /** Failed requests that no pod answered: those are ours, or the gateway's. */
 export const unanswered = (log: RequestLog): readonly LoadedRequest[] =>
-  log.failed().filter(({ pod }) => pod === '');
+  unexcused(
+    log.failed().filter(({ pod }) => pod === ''),
+    disturbances(),
+  );
 
 export const rounded = (value: number, digits = 1): string => value.toFixed(digits);

@@ -2,9 +2,13 @@ import { fork } from 'node:child_process';
 import { join } from 'node:path';
 import { endpoints } from '../components.ts';
 import type { LoadEnd, LoadMessage, LoadSettings } from './protocol.ts';
-import { RequestLog } from './request-log.ts';
+import { type LoadedRequest, RequestLog } from './request-log.ts';
 
-export type LoadOptions = Partial<LoadSettings> & Pick<LoadSettings, 'host' | 'rate'>;
+export type LoadOptions = Partial<LoadSettings> &
+  Pick<LoadSettings, 'host' | 'rate'> & {
+    /** Called with each request when it has ended. */
+    readonly onRequest?: (request: LoadedRequest) => void;
+  };
 
 /** A load under way. It has a process of its own, so that a busy test delays no request. */
 export interface Load {
@@ -22,13 +26,13 @@ export interface Load {
 const defaults = {
   target: endpoints.gateway,
   path: '/',
-  seconds: 600,
+  seconds: 900,
   count: 2_000_000,
   timeout: 10_000,
 };
 
 /** Starts a constant rate of requests through the gateway. */
-export function startLoad(options: LoadOptions): Load {
+export function startLoad({ onRequest, ...options }: LoadOptions): Load {
   const settings: LoadSettings = { ...defaults, ...options };
   const log = new RequestLog();
   const child = fork(join(import.meta.dirname, 'main.ts'), [JSON.stringify(settings)], {
@@ -39,7 +43,9 @@ export function startLoad(options: LoadOptions): Load {
     child.on('message', (message) => {
       const { requests, end } = message as LoadMessage;
       for (const [sentAt, latency, status, version, pod, error] of requests) {
-        log.all.push({ sentAt, latency, status, version, pod, error });
+        const request = { sentAt, latency, status, version, pod, error };
+        log.all.push(request);
+        onRequest?.(request);
       }
       if (end !== undefined) resolve(end);
     });

@@ -10,14 +10,24 @@ const pool = new Pool(`http://${settings.target}`, {
   pipelining: 1,
   // Shorter than any server's: no request meets a connection that is just being closed.
   keepAliveTimeout: 4_000,
-  headersTimeout: settings.timeout,
-  bodyTimeout: settings.timeout,
+  // Patience is measured below.
+  headersTimeout: 0,
+  bodyTimeout: 0,
 });
 const reportEvery = 100;
 
+/**
+ * Time, in milliseconds, in which this process got a processor: a generator that stood still cannot
+ * tell an answer that never came from one that it had no time to read.
+ */
+const awake = { time: 0, seen: performance.now() };
+const longestTick = 100;
+
 let ended: RequestTuple[] = [];
 /** Changed by answers and by the parent while the loop below waits. */
-const state = { underWay: 0, stopping: false };
+const state = { stopping: false };
+/** Requests without an answer, the oldest first, with the awake time at which they have failed. */
+const underWay = new Map<AbortController, number>();
 
 process.on('message', () => {
   state.stopping = true;
@@ -29,12 +39,14 @@ async function sendOne(): Promise<void> {
   const began = performance.now();
   const sentAt = performance.timeOrigin + began;
   const { host, path } = settings;
-  state.underWay += 1;
+  const patience = new AbortController();
+  underWay.set(patience, awake.time + settings.timeout);
   try {
     const { statusCode, headers, body } = await pool.request({
       method: 'GET',
       path,
       headers: { host },
+      signal: patience.signal,
     });
     await body.dump();
     const latency = performance.now() - began;
@@ -44,7 +56,20 @@ async function sendOne(): Promise<void> {
     const error = cause instanceof Error ? `${cause.name}: ${cause.message}` : String(cause);
     ended.push([sentAt, performance.now() - began, 0, '', '', error]);
   }
-  state.underWay -= 1;
+  underWay.delete(patience);
+}
+
+/** Lets a moment pass, and gives up what has waited too long. */
+async function wait(): Promise<void> {
+  await sleep(1);
+  const now = performance.now();
+  awake.time += Math.min(now - awake.seen, longestTick);
+  awake.seen = now;
+  for (const [patience, deadline] of underWay) {
+    if (deadline > awake.time) return;
+    underWay.delete(patience);
+    patience.abort(new Error(`no answer within ${settings.timeout} ms`));
+  }
 }
 
 function report(end?: LoadEnd): Promise<void> {
@@ -68,10 +93,10 @@ while (sent < limit && !state.stopping) {
     sent += 1;
     due = start + sent * gap;
   }
-  await sleep(1);
+  await wait();
 }
-const deadline = performance.now() + settings.timeout + 1000;
-while (state.underWay > 0 && performance.now() < deadline) await sleep(5);
+while (underWay.size > 0) await wait();
+await sleep(0); // what was given up last is told, too
 clearInterval(reporting);
 await report({ sent, worstLag });
 process.disconnect();
