@@ -42,7 +42,7 @@ const staleData: Guard = (state, policy, context) => {
 
 const settling: Guard = (state) =>
   state.inForceSince === null
-    ? { reason: 'settling', because: `the weight of ${state.weight} % is not in force yet` }
+    ? { reason: 'settling', because: 'no samples yet of a weight in force' }
     : undefined;
 
 /** Whether the last answer of a check, or the beginning, is longer ago than data may be old. */

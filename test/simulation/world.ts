@@ -19,7 +19,7 @@ import { type Millis, millis, seconds } from '../../src/lib/units.ts';
 import { compileChecks } from '../../src/metric-sources/template.ts';
 import type { Notice } from '../../src/rollout/notice.ts';
 import { parseConfig } from '../../src/spec/config-file.ts';
-import { createLog } from '../../src/telemetry/log.ts';
+import { createLog, type LogFields } from '../../src/telemetry/log.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
 import { type VirtualClock, virtualClock } from '../builders/virtual-clock.ts';
 import { type KillAt, Process } from './process.ts';
@@ -66,6 +66,9 @@ export interface WorldOptions {
   readonly quick?: boolean;
   /** Whether the API server pauses on change. */
   readonly policy?: boolean;
+  /** Hears what people are told, and every line of the controllers' logs. */
+  readonly onNotice?: (notice: Notice) => void;
+  readonly onLogLine?: (line: LogFields) => void;
 }
 
 /** What happened to the route, as whoever watched it would tell. */
@@ -122,8 +125,10 @@ export class World {
   readonly #random;
   readonly #config;
   readonly #checks;
+  readonly #options: WorldOptions;
 
   constructor(options: WorldOptions = {}) {
+    this.#options = options;
     this.#random = seededRandom(options.seed ?? 1);
     const random = this.#random;
     this.cluster = createEmbeddedCluster({ clock: this.clock, random, events: false });
@@ -228,7 +233,7 @@ export class World {
       checks: this.#checks,
       clock,
       random: this.#random,
-      log: createLog({ level: 'error', clock }),
+      log: this.#log(clock),
       metrics: createMetrics({ registry, clock, build, nodeVersion: '' }),
       sources: new Map([['default', this.traffic.source]]),
       notifiers: [{ name: 'ear', send: (notice) => this.#hear(notice) }],
@@ -236,8 +241,16 @@ export class World {
     };
   }
 
+  #log(clock: Clock) {
+    const { onLogLine } = this.#options;
+    if (onLogLine === undefined) return createLog({ level: 'error', clock });
+    const write = (line: string) => onLogLine(JSON.parse(line) as LogFields);
+    return createLog({ level: 'info', clock, destination: { write } });
+  }
+
   #hear(notice: Notice): Promise<void> {
     this.notices.push(notice);
+    this.#options.onNotice?.(notice);
     return Promise.resolve();
   }
 
