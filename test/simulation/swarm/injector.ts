@@ -17,6 +17,15 @@ export interface Injector {
   note(kind: string, line: string): void;
   /** Faults that took place, by kind. */
   readonly injected: ReadonlyMap<string, number>;
+  /** Where something could have gone wrong. */
+  readonly places: Places;
+}
+
+/** Requests and events since the release, over all processes. */
+export interface Places {
+  readonly counts: Readonly<Record<'write' | 'read' | 'lease' | 'event', number>>;
+  /** ms after the release at which each write was made. */
+  readonly writtenAt: readonly number[];
 }
 
 export function createInjector(
@@ -30,9 +39,12 @@ export function createInjector(
     tell(line);
   };
   const crashes = faults.filter((fault) => fault.kind === 'crash');
-  const state: State = { begunAt: undefined, over: false, apiAway: 0, note };
+  const seen = { write: 0, read: 0, lease: 0, event: 0 };
+  const places = { counts: seen, writtenAt: [] };
+  const state: State = { begunAt: undefined, over: false, apiAway: 0, note, ...places };
   return {
     injected,
+    places,
     note,
     clientFaults: clientFaults(world, faults, state),
     nextCrash: () => {
@@ -54,11 +66,13 @@ interface State {
   /** Outages of the API server that are under way. */
   apiAway: number;
   readonly note: (kind: string, line: string) => void;
+  readonly counts: Record<keyof Places['counts'], number>;
+  readonly writtenAt: number[];
 }
 
 /** Requests and events are counted over all processes, from the release on. */
 function clientFaults(world: World, faults: readonly Fault[], state: State): ClientFaults {
-  const seen = { write: 0, read: 0, lease: 0, event: 0 };
+  const seen = state.counts;
   const isOn = () => state.begunAt !== undefined && !state.over;
   const due = <K extends keyof typeof seen>(kind: K) => {
     seen[kind] += 1;
@@ -70,7 +84,9 @@ function clientFaults(world: World, faults: readonly Fault[], state: State): Cli
     onRequest: (request) => {
       if (state.apiAway > 0) return { kind: 'lose-request' };
       if (!isOn()) return undefined;
-      const found = due(kindOf(request));
+      const asked = kindOf(request);
+      if (asked === 'write') state.writtenAt.push(world.clock.monotonic() - (state.begunAt ?? 0));
+      const found = due(asked);
       if (found === undefined) return undefined;
       const { fault, kind } = found;
       state.note(`${kind} ${fault.kind}`, `${request.method} ${request.path}: ${text(fault)}`);

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { millis, seconds } from '../../../src/lib/units.ts';
 import { createOracles, differences, type Oracles } from '../oracles.ts';
 import { type Life, World, type WorldOptions } from '../world.ts';
-import { createInjector, type Injector } from './injector.ts';
+import { createInjector, type Injector, type Places } from './injector.ts';
 import { canaryOf, request, scheduleActs } from './people.ts';
 import type { Fault, Plan, Quality } from './plan.ts';
 import { createTranscript, type Transcript } from './transcript.ts';
@@ -14,6 +14,7 @@ export interface Outcome {
   /** Of every commit and its moment; equal for equal runs. */
   readonly hash: string;
   readonly injected: ReadonlyMap<string, number>;
+  readonly places: Places;
   readonly rollouts: number;
   /** Virtual time from the start to the end, ms. */
   readonly span: number;
@@ -69,6 +70,7 @@ async function runStory(plan: Plan): Promise<Outcome> {
     transcript: transcript.lines,
     hash: hash.digest('hex'),
     injected: injector.injected,
+    places: injector.places,
     rollouts: Math.max(1, rollouts.length),
     span: world.clock.monotonic(),
     end,

@@ -1,0 +1,28 @@
+import { runPlan } from '../swarm/run.ts';
+import { plansOf } from './plans.ts';
+import { workloads } from './workloads.ts';
+
+export interface Disturbed {
+  readonly plans: number;
+  /** For each plan with violations: the plan, what was violated, and what happened. */
+  readonly failures: readonly string[];
+}
+
+/** Runs every `every`-th plan of a workload. */
+export async function disturbed(name: string, every: number): Promise<Disturbed> {
+  const workload = workloads.find((one) => one.name === name);
+  if (workload === undefined) {
+    throw new Error(
+      `no workload ${name}; there are ${workloads.map((one) => one.name).join(', ')}`,
+    );
+  }
+  const plans = (await plansOf(workload)).filter((_, index) => index % every === 0);
+  const failures: string[] = [];
+  for (const plan of plans) {
+    const { violations, transcript } = await runPlan(plan);
+    if (violations.length === 0) continue;
+    const faults = plan.faults.map((fault) => JSON.stringify(fault));
+    failures.push([`${name}: ${faults.join(' ')}`, ...violations, ...transcript].join('\n'));
+  }
+  return { plans: plans.length, failures };
+}
