@@ -133,6 +133,7 @@ const specs: Readonly<Record<ComponentName, (context: ComponentContext) => Proce
   }),
   kubelet: ({ files }) => ({
     name: 'kubelet',
+    urgent: true,
     command: process.execPath,
     args: [join(import.meta.dirname, 'kubelet', 'main.ts')],
     env: { KUBECONFIG: files.kubeconfig, SCRAPE_TARGETS: files.scrapeTargets },
@@ -151,6 +152,7 @@ const specs: Readonly<Record<ComponentName, (context: ComponentContext) => Proce
   }),
   traefik: ({ tools, files, settings }) => ({
     name: 'traefik',
+    urgent: true,
     command: tools.traefik,
     args: [
       '--entryPoints.web.address=:8000',

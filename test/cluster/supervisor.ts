@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, existsSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { prefer } from './priority.ts';
 import { isAlive, type ProcessRecord, recordProcess, type Usage, usage } from './process-record.ts';
 
 /** How to start one process. */
@@ -14,6 +15,8 @@ export interface ProcessSpec {
   readonly ready?: () => Promise<boolean>;
   /** Milliseconds it may take to become ready; 60,000 unless told. */
   readonly patience?: number;
+  /** Every request passes through it: it gets the processor first, where that may be asked for. */
+  readonly urgent?: boolean;
 }
 
 /** How a process ended. */
@@ -70,6 +73,7 @@ export class Supervisor {
     const record = child.pid === undefined ? undefined : recordProcess(spec.name, child.pid);
     if (record === undefined)
       throw new Error(`${spec.name} did not start: ${this.tail(spec.name)}`);
+    if (spec.urgent === true) prefer(record.pid);
     const running: Running = { spec, child, record, exited, expected: false };
     this.#running.set(spec.name, running);
     this.#save();

@@ -1,7 +1,7 @@
 // What people get wrong: told once and clearly, and nobody else notices.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { waitUntil } from '../api.ts';
-import { type Cluster, openCluster } from '../cluster.ts';
+import type { Cluster } from '../cluster.ts';
 import { type Controller, runHaldane } from '../controller.ts';
 import { namespaced } from '../resources.ts';
 import { type Deployment, openShop, type Shop, shopDeployment, shopObjects } from '../shop.ts';
@@ -13,6 +13,7 @@ import {
   eventsOf,
   figure,
   hurried,
+  openHurriedCluster,
   recordReplicaSets,
   replicaSets,
   startHaldane,
@@ -26,7 +27,7 @@ let controller: Controller;
 let neighbour: BusyShop;
 
 beforeAll(async () => {
-  cluster = await openCluster();
+  cluster = await openHurriedCluster();
   controller = await startHaldane(cluster, { edit: hurried });
   neighbour = await busyShop(cluster, 'good', { annotations: { 'haldane.dev/steps': '20,50' } });
 });

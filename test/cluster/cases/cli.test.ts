@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { waitUntil } from '../api.ts';
 import { auditedRequests } from '../audit.ts';
-import { type Cluster, openCluster } from '../cluster.ts';
+import type { Cluster } from '../cluster.ts';
 import { type CommandResult, runCommand } from '../command.ts';
 import { bundle, type Controller, runHaldane } from '../controller.ts';
 import { untilCleared } from './records.ts';
@@ -17,6 +17,7 @@ import {
   eventsOf,
   figure,
   hurried,
+  openHurriedCluster,
   revisionOf,
   startHaldane,
   untilRest,
@@ -30,7 +31,7 @@ let controller: Controller;
 let busy: BusyShop;
 
 beforeAll(async () => {
-  cluster = await openCluster();
+  cluster = await openHurriedCluster();
   controller = await startHaldane(cluster, { edit: hurried });
   // Nothing goes on by itself here: every step waits for a person.
   const annotations = { 'haldane.dev/steps': '10,50', 'haldane.dev/min-step': '1h' };

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { waitUntil } from '../api.ts';
 import { auditedRequests } from '../audit.ts';
-import { type Cluster, openCluster } from '../cluster.ts';
+import type { Cluster } from '../cluster.ts';
 import type { Controller } from '../controller.ts';
 import type { Deployment, Shop } from '../shop.ts';
 import { recordPods } from './records.ts';
@@ -16,6 +16,7 @@ import {
   figure,
   hurried,
   install,
+  openHurriedCluster,
   recordReplicaSets,
   replicaSets,
   revisionOf,
@@ -30,14 +31,11 @@ let cluster: Cluster;
 let kubeconfig: string;
 
 beforeAll(async () => {
-  cluster = await openCluster();
+  cluster = await openHurriedCluster();
   kubeconfig = await install(cluster);
-  // The gateway follows sooner than the controller trusts it to, as in production.
-  await cluster.components.restart('traefik', { settings: { throttle: '100ms' } });
 });
 
 afterAll(async () => {
-  await cluster?.components.repair();
   await cluster?.close();
 });
 

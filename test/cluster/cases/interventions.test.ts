@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { waitUntil } from '../api.ts';
 import { auditedRequests } from '../audit.ts';
-import { type Cluster, openCluster } from '../cluster.ts';
+import type { Cluster } from '../cluster.ts';
 import type { Controller } from '../controller.ts';
 import type { Deployment } from '../shop.ts';
 import { type Slack, startSlack } from '../slack.ts';
@@ -17,6 +17,7 @@ import {
   eventsOf,
   figure,
   hurried,
+  openHurriedCluster,
   type RouteHistory,
   replicaSets,
   revisionOf,
@@ -32,7 +33,7 @@ let controller: Controller;
 let slack: Slack;
 
 beforeAll(async () => {
-  cluster = await openCluster();
+  cluster = await openHurriedCluster();
   slack = await startSlack(cluster);
   controller = await startHaldane(cluster, { slack, edit: hurried });
 });

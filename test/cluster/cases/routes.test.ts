@@ -1,7 +1,7 @@
 // Routes that people have made their own: restored as they were, and their ratios kept meanwhile.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { waitUntil } from '../api.ts';
-import { type Cluster, openCluster } from '../cluster.ts';
+import type { Cluster } from '../cluster.ts';
 import type { Controller } from '../controller.ts';
 import { startLoad } from '../load/load.ts';
 import { type HttpRoute, type Shop, shopDeployment } from '../shop.ts';
@@ -13,6 +13,7 @@ import {
   endShop,
   figure,
   hurried,
+  openHurriedCluster,
   revisionOf,
   startHaldane,
   tracesOf,
@@ -23,7 +24,7 @@ let cluster: Cluster;
 let controller: Controller;
 
 beforeAll(async () => {
-  cluster = await openCluster();
+  cluster = await openHurriedCluster();
   controller = await startHaldane(cluster, { edit: hurried });
 });
 

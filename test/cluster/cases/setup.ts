@@ -2,7 +2,7 @@
 // opted in, and the things to wait for.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type KubernetesObject, waitUntil } from '../api.ts';
-import type { Cluster } from '../cluster.ts';
+import { type Cluster, openCluster } from '../cluster.ts';
 import {
   type Controller,
   type ControllerOptions,
@@ -70,11 +70,27 @@ async function untilPausedOnChange({ api }: Cluster): Promise<void> {
 }
 
 /**
+ * A cluster whose gateway follows its routes sooner than a hurried controller trusts it to. Closing
+ * it gives the gateway its usual throttle back.
+ */
+export async function openHurriedCluster(): Promise<Cluster> {
+  const cluster = await openCluster();
+  await cluster.components.restart('traefik', { settings: { throttle: '100ms' } });
+  return {
+    ...cluster,
+    close: async () => {
+      await cluster.components.repair();
+      await cluster.close();
+    },
+  };
+}
+
+/**
  * For cases about order and not about time: every wait of the mechanism is short, and evidence is
- * enough after a few requests.
+ * enough after a few requests. Needs {@link openHurriedCluster}.
  */
 export function hurried(config: ShippedConfig): void {
-  config['limits'] = { propagation: '1s', drain: '1s' };
+  config['limits'] = { propagation: '2s', drain: '2s' };
   config['profiles'] = {
     default: {
       minStep: '1s',

@@ -1,7 +1,7 @@
 // Whatever people use to change a Deployment: it becomes a canary, and nothing rolls natively.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { waitUntil } from '../api.ts';
-import { type Cluster, openCluster } from '../cluster.ts';
+import type { Cluster } from '../cluster.ts';
 import type { Controller } from '../controller.ts';
 import { type Deployment, shopDeployment } from '../shop.ts';
 import {
@@ -11,6 +11,7 @@ import {
   endShop,
   figure,
   hurried,
+  openHurriedCluster,
   type ReplicaSetRecord,
   recordReplicaSets,
   startHaldane,
@@ -21,7 +22,7 @@ let cluster: Cluster;
 let controller: Controller;
 
 beforeAll(async () => {
-  cluster = await openCluster();
+  cluster = await openHurriedCluster();
   controller = await startHaldane(cluster, { edit: hurried });
 });
 

@@ -1,6 +1,7 @@
 import { fork } from 'node:child_process';
 import { join } from 'node:path';
 import { endpoints } from '../components.ts';
+import { prefer } from '../priority.ts';
 import type { LoadEnd, LoadMessage, LoadSettings } from './protocol.ts';
 import { type LoadedRequest, RequestLog } from './request-log.ts';
 
@@ -38,7 +39,9 @@ export function startLoad({ onRequest, ...options }: LoadOptions): Load {
   const child = fork(join(import.meta.dirname, 'main.ts'), [JSON.stringify(settings)], {
     execArgv: [],
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    detached: true, // a session of its own, and so its own share of the processor
   });
+  if (child.pid !== undefined) prefer(child.pid);
   const ended = new Promise<LoadEnd>((resolve, reject) => {
     child.on('message', (message) => {
       const { requests, end } = message as LoadMessage;
