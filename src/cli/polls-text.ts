@@ -4,7 +4,7 @@ import type { Interval } from '../analysis/interval.ts';
 import { describeSpan, elapsed, type Instant, seconds } from '../lib/units.ts';
 import { thousands } from '../notifiers/facts.ts';
 import { printable, tableText } from './paint.ts';
-import { percentText, type TextOptions } from './status-text.ts';
+import { dryRunMark, percentText, type TextOptions } from './status-text.ts';
 
 const head = [
   'AGO',
@@ -67,16 +67,17 @@ export function pollWords(poll: ExplainedPoll): readonly string[] {
 
 function checkWords(check: ExplainedCheck): string {
   const { canary, stable, excess } = check;
-  const dry = check.dryRun ? ' (dry run)' : '';
   const counted = `${countText(canary)} in the canary, ${countText(stable)} in stable`;
-  const told = `${nameOf(check)}${dry}: ${counted}`;
+  const told = `${nameOf(check)}: ${counted}`;
   return excess === null
     ? told
     : `${told}; its bad share is ${excessWords(excess)} (${excessSurety})`;
 }
 
-const nameOf = ({ check, boundSeconds }: ExplainedCheck): string =>
-  printable(boundSeconds === null ? check : `${check} > ${boundSeconds} s`);
+function nameOf({ check, boundSeconds, dryRun }: ExplainedCheck): string {
+  const name = printable(boundSeconds === null ? check : `${check} > ${boundSeconds} s`);
+  return dryRun ? `${name} ${dryRunMark}` : name;
+}
 
 const shareText = (share: Share): string =>
   share.total === 0 ? 'none' : `${counts(share)} ${percentText(share.bad / share.total)}`;

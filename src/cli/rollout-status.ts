@@ -33,7 +33,7 @@ export interface RolloutStatus {
     readonly canary: number;
     readonly canaryAvailable: number;
   };
-  readonly checks: readonly CheckSummary[];
+  readonly checks: readonly StatusCheck[];
   /** What is left of α after evidence was lost; 1: all of it. */
   readonly alphaShare: number;
   readonly exposedRequests: number;
@@ -45,6 +45,9 @@ export interface RolloutStatus {
   readonly request: RequestStatus | null;
   readonly problems: readonly string[];
 }
+
+/** One check as of the last record. A dry run is shown and never acts. */
+export type StatusCheck = CheckSummary & Required<Pick<CheckSummary, 'dryRun'>>;
 
 export interface ImageDifference {
   readonly container: string;
@@ -82,7 +85,7 @@ export function rolloutStatus(facts: Facts, asked: Asked): RolloutStatus {
       canary: canary?.replicas ?? 0,
       canaryAvailable: canary?.available ?? 0,
     },
-    checks: state?.summary.checks ?? [],
+    checks: (state?.summary.checks ?? []).map((one) => ({ ...one, dryRun: one.dryRun === true })),
     alphaShare: state?.alphaShare ?? 1,
     exposedRequests: state?.exposedRequests ?? 0,
     failedRequests: state?.failedRequests ?? 0,

@@ -1,9 +1,8 @@
 import { lossWords } from '../analysis/loss-words.ts';
 import { describeSpan, elapsed, type Instant, instant, millis } from '../lib/units.ts';
 import { thousands } from '../notifiers/facts.ts';
-import type { CheckSummary } from '../rollout/state.ts';
 import { cutAt, type Paint, phaseStyle, printable, tableText } from './paint.ts';
-import type { RolloutStatus } from './rollout-status.ts';
+import type { RolloutStatus, StatusCheck } from './rollout-status.ts';
 
 export interface TextOptions {
   readonly paint: Paint;
@@ -25,7 +24,7 @@ export function statusTable(
   const statuses = all.map(plain);
   const head = ['NAMESPACE', 'NAME', 'PHASE', 'WEIGHT', 'STEP', 'CANARY', 'STABLE', 'AGE', 'WHY'];
   const rows = statuses.map((status) => {
-    const [check] = status.checks;
+    const check = status.checks.find(({ dryRun }) => !dryRun);
     return [
       status.namespace,
       status.deployment,
@@ -113,10 +112,14 @@ function revisions({ revision, stableRevision, attempt, replicas }: RolloutStatu
   return `${revision}${again} (${pods}) beside ${stableRevision ?? '?'} (${replicas.stable} pods)`;
 }
 
-function checkText({ check, canaryRatio, stableRatio, evidence }: CheckSummary): string {
+function checkText({ check, dryRun, canaryRatio, stableRatio, evidence }: StatusCheck): string {
   const ratios = `canary ${percentText(canaryRatio)}, stable ${percentText(stableRatio)}`;
-  return `${check}: ${ratios}, evidence against it ${number(evidence)}`;
+  const told = `${ratios}, evidence against it ${number(evidence)}`;
+  return dryRun ? `${check} ${dryRunMark}: ${told}, never acts` : `${check}: ${told}`;
 }
+
+/** Beside the name of a check whose figures move nothing. */
+export const dryRunMark = '(dry run)';
 
 function ages({ updatedAtMillis }: RolloutStatus, startedAt: number, now: Instant): string {
   const began = `${spanSince(startedAt, now)} ago`;

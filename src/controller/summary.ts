@@ -41,12 +41,14 @@ function wordsOf(s: Snapshot, decision: Decision, state: RolloutState): readonly
 }
 
 export function checkSummaries(s: Snapshot): readonly CheckSummary[] {
-  return (s.verdict?.checks ?? []).map(({ check, canary, stable, evidence, promotion }) => ({
-    check,
-    canaryRatio: share(canary),
-    stableRatio: share(stable),
-    evidence: rounded(evidence),
-    promotion: rounded(promotion ?? 0),
+  return (s.verdict?.checks ?? []).map((report) => ({
+    check: report.check,
+    canaryRatio: share(report.canary),
+    stableRatio: share(report.stable),
+    evidence: rounded(report.evidence),
+    promotion: rounded(report.promotion ?? 0),
+    // Most checks act, and the annotation has little room.
+    ...(report.dryRun ? { dryRun: true } : {}),
   }));
 }
 

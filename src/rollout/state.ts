@@ -90,6 +90,8 @@ export interface CheckSummary {
   readonly stableRatio: number;
   readonly evidence: number;
   readonly promotion: number;
+  /** Shown and never acts; absent: it acts. */
+  readonly dryRun?: boolean;
 }
 
 /** What `haldane status` shows: as of `updatedAt`. */

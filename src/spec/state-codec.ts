@@ -114,6 +114,7 @@ const state = z.strictObject({
         stableRatio: z.number(),
         evidence: z.number(),
         promotion: z.number(),
+        dryRun: z.boolean().optional(),
       }),
     ),
     updatedAt: moment,

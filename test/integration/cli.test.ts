@@ -8,6 +8,7 @@ import { instant } from '../../src/lib/units.ts';
 import { parseRequest } from '../../src/spec/request.ts';
 import { decodeState, encodeState } from '../../src/spec/state-codec.ts';
 import {
+  aState,
   type CliCluster,
   layCanary,
   layDeployment,
@@ -17,6 +18,8 @@ import {
   runCli,
   startCliCluster,
 } from '../builders/cli-cluster.ts';
+
+type Change = Parameters<typeof layCanary>[2];
 
 const optedIn = { 'haldane.dev/enabled': 'true' };
 let cluster: CliCluster;
@@ -107,11 +110,34 @@ describe('status', () => {
       firstStepSeconds: 7380,
       onePercentSeconds: 7380,
     };
-    await layCanary(cluster, deployment, { step, ladder } as Parameters<typeof layCanary>[2]);
+    await layCanary(cluster, deployment, { step, ladder } as Change);
     const words = 'stable gets 4.2 requests/s: begins at 1 %, which takes about 2 h 3 min';
     expect((await cluster.run('status', 'slow')).out).toContain(`steps     ${words}`);
     const json = JSON.parse((await cluster.run('status', 'slow', '-o', 'json')).out) as object;
     expect(json).toMatchObject({ ladder: words });
+  });
+
+  test('of a dry run says that it never acts, and a list shows a check that does', async () => {
+    const deployment = await layDeployment(cluster, 'shown', optedIn);
+    const figures = { canaryRatio: 0.5, stableRatio: 0, evidence: 4000, promotion: 0 };
+    const [errors] = aState('', '').summary.checks;
+    const checks = [{ check: 'latency', ...figures, dryRun: true }, errors];
+    const { summary } = aState('', '');
+    await layCanary(cluster, deployment, { summary: { ...summary, checks } } as Change);
+    const { out } = await cluster.run('status', 'shown');
+    expect(out).toContain(
+      'check     latency (dry run): canary 50 %, stable 0 %, evidence against it 4,000, ' +
+        'never acts\n  check     errors: canary 0.12 %, stable 0.10 %, evidence against it 0.70\n',
+    );
+    const listed = (await cluster.run('status')).out.split('\n');
+    expect(listed.find((line) => / shown /.test(line))).toMatch(/ 0\.12 % +0\.10 % /);
+    const json = JSON.parse((await cluster.run('status', 'shown', '-o', 'json')).out) as object;
+    expect(json).toMatchObject({
+      checks: [
+        { check: 'latency', dryRun: true },
+        { check: 'errors', dryRun: false },
+      ],
+    });
   });
 
   test('of lost evidence says what it costs', async () => {

@@ -184,6 +184,14 @@ describe('explain asks the leader for the last polls', () => {
     });
   });
 
+  test('a dry run is marked wherever it is named', async () => {
+    const checks = aPoll(4).checks.map((check) => ({ ...check, check: 'slow', dryRun: true }));
+    await rolling('dry', [aPoll(4, { checks, blame: null })]);
+    const { out } = await explain('dry');
+    expect(out).toMatch(/ 5 % +slow \(dry run\) +2 of 124/);
+    expect(out).toContain('  slow (dry run): 2 of 124 bad in the canary');
+  });
+
   test('of a rollout that has ended, and what failed it', async () => {
     await rolling('ended', [aPoll(4, { verdict: 'fail', evidence: 103.4, requestsNeeded: null })]);
     book.end('default/ended');

@@ -3,9 +3,24 @@ import type { CheckReport } from '../../../src/analysis/verdict.ts';
 import { emptyMemory } from '../../../src/controller/memory.ts';
 import type { Parts } from '../../../src/controller/parts.ts';
 import { createPollBook } from '../../../src/controller/poll-book.ts';
+import { summaryOf } from '../../../src/controller/summary.ts';
 import { tell } from '../../../src/controller/tell.ts';
 import { decide } from '../../../src/rollout/decide.ts';
-import { aSnapshot, pass } from '../../builders/snapshot.ts';
+import type { RolloutState } from '../../../src/rollout/state.ts';
+import { decodeState, encodeState } from '../../../src/spec/state-codec.ts';
+import { aSnapshot, aState, pass } from '../../builders/snapshot.ts';
+
+test('the record marks a dry run, and keeps the mark', () => {
+  const checks = [report('errors', false), report('memory', true)];
+  const s = aSnapshot({ verdict: { ...pass, checks } });
+  const decided = summaryOf(s, decide(s), aState());
+  const read = decodeState(encodeState({ ...aState(), summary: decided }), aState().deploymentUid);
+  const { summary } = read as RolloutState;
+  expect(summary.checks.map(({ check, dryRun }) => [check, dryRun])).toEqual([
+    ['errors', undefined],
+    ['memory', true],
+  ]);
+});
 
 const silent = new Proxy({}, { get: () => () => undefined });
 const report = (check: string, dryRun: boolean): CheckReport => ({
