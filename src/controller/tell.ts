@@ -117,6 +117,7 @@ function tellMetrics(s: Snapshot, decision: Decision, memory: RolloutMemory, par
     rollout,
     verdict.checks.map((check, i) => ({
       check: check.check,
+      dryRun: check.dryRun,
       verdict: verdict.kind,
       canaryRatio: summaries[i]?.canaryRatio ?? 0,
       stableRatio: summaries[i]?.stableRatio ?? 0,

@@ -61,7 +61,11 @@ export const catalogue = {
     'Requests that this canary has answered and failed.',
     rollout,
   ),
-  verdict: gauge('haldane_check_verdict', '1 pass, 0 inconclusive, -1 fail.', check),
+  verdict: gauge(
+    'haldane_check_verdict',
+    '1 pass, 0 inconclusive, -1 fail; absent for a dry run.',
+    check,
+  ),
   canaryRatio: gauge(
     'haldane_check_canary_ratio',
     'Value of the check in the canary since the step began, 0 to 1.',
@@ -79,7 +83,7 @@ export const catalogue = {
   ),
   evidenceThreshold: gauge(
     'haldane_check_evidence_threshold',
-    'Evidence at which the check fails.',
+    'Evidence at which the check fails; absent for a dry run.',
     check,
   ),
   promotionEvidence: gauge(
@@ -89,7 +93,7 @@ export const catalogue = {
   ),
   promotionThreshold: gauge(
     'haldane_check_promotion_evidence_threshold',
-    'Evidence at which the check passes the step.',
+    'Evidence at which the check passes the step; absent for a dry run.',
     check,
   ),
   excessLow: gauge(

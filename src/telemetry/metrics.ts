@@ -24,6 +24,8 @@ export interface RolloutFigures {
 
 export interface CheckFigures {
   readonly check: string;
+  /** It never acts: it has evidence, but no verdict and no threshold that could be reached. */
+  readonly dryRun: boolean;
   readonly verdict: 'pass' | 'fail' | 'inconclusive';
   readonly canaryRatio: number;
   readonly stableRatio: number;
@@ -211,13 +213,13 @@ function setChecks(
   bound: Bound,
 ): void {
   const columns = [
-    [is.verdict, (c: CheckFigures) => verdictValue[c.verdict]],
+    [is.verdict, acting((c) => verdictValue[c.verdict])],
     [is.canaryRatio, (c: CheckFigures) => c.canaryRatio],
     [is.stableRatio, (c: CheckFigures) => c.stableRatio],
     [is.evidence, (c: CheckFigures) => c.evidence],
-    [is.evidenceThreshold, (c: CheckFigures) => c.evidenceThreshold],
+    [is.evidenceThreshold, acting((c) => c.evidenceThreshold)],
     [is.promotionEvidence, (c: CheckFigures) => c.promotionEvidence],
-    [is.promotionThreshold, (c: CheckFigures) => c.promotionThreshold],
+    [is.promotionThreshold, acting((c) => c.promotionThreshold)],
     [is.excessLow, (c: CheckFigures) => c.excess?.low],
     [is.excessHigh, (c: CheckFigures) => c.excess?.high],
   ] as const;
@@ -231,6 +233,11 @@ function setChecks(
     }
   }
 }
+
+const acting =
+  (read: (figures: CheckFigures) => number) =>
+  (figures: CheckFigures): number | undefined =>
+    figures.dryRun ? undefined : read(figures);
 
 const metricSourceMetrics = (is: Instruments, bound: Bound, totals: Totals) =>
   ({

@@ -38,6 +38,7 @@ async function metricsText(evidence: number): Promise<string> {
   metrics.checks(rolloutName, [
     {
       check: 'errors',
+      dryRun: false,
       verdict: 'inconclusive',
       canaryRatio: ratio(0.05),
       stableRatio: ratio(0),

@@ -42,6 +42,7 @@ const figures = (change: Partial<RolloutFigures> = {}): RolloutFigures => ({
 
 const check = (change: Partial<CheckFigures> = {}): CheckFigures => ({
   check: 'errors',
+  dryRun: false,
   verdict: 'inconclusive',
   canaryRatio: 0.041,
   stableRatio: 0.002,
@@ -115,6 +116,17 @@ test('checks are replaced as a whole', async () => {
     'haldane_check_evidence_threshold{namespace="shop",deployment="web",check="errors"} 100',
     'haldane_check_promotion_evidence{namespace="shop",deployment="web",check="errors"} 3',
     'haldane_check_promotion_evidence_threshold{namespace="shop",deployment="web",check="errors"} 20',
+  ]);
+});
+
+test('a dry run has evidence, but nothing that it could reach', async () => {
+  metrics.checks(web, [check({ check: 'memory', dryRun: true, evidence: 400 })]);
+  const named = (await lines('haldane_check_')).map((line) => line.replace(/\{.*\}/, ''));
+  expect(named).toEqual([
+    'haldane_check_canary_ratio 0.041',
+    'haldane_check_stable_ratio 0.002',
+    'haldane_check_evidence 400',
+    'haldane_check_promotion_evidence 3',
   ]);
 });
 
