@@ -69,6 +69,7 @@ ${indented.join('\n')}`;
 const noContext = {
   profiles: new Map(),
   checks: [],
+  countingChecks: [],
   notifiers: [],
   routeKinds: ['httproute'],
   defaults: { steps: [], profile: '', checks: [], notify: [], onReject: 'keep' },

@@ -33,9 +33,12 @@ function openContext(annotations: Annotations): AnnotationContext {
     bake: seconds(15),
     flinch: true,
   };
+  const checks = ['errors', ...named('checks')];
   return {
     profiles: new Map(['default', ...named('profile')].map((name) => [name, profile])),
-    checks: ['errors', ...named('checks')],
+    checks,
+    // What kinds they are stands in the configuration alone.
+    countingChecks: checks,
     notifiers: named('notify').filter((name) => name !== 'none'),
     routeKinds: ['httproute'],
     defaults: {

@@ -21,7 +21,8 @@ export interface LintFlags extends AccessFlags {
   /** Manifests with Deployments, instead of one in the cluster; `-` = standard input. */
   readonly filename?: string | undefined;
   /**
-   * The controller's configuration: then names of profiles, checks and notifiers are judged too.
+   * The controller's configuration: then names of profiles, checks and notifiers are judged too,
+   * and whether the checks count requests.
    */
   readonly config?: string | undefined;
 }

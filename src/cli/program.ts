@@ -57,7 +57,10 @@ function addViews({ program, terminal, done }: Table): void {
   onCluster(program.command('lint [name]'))
     .description('what would keep a rollout from beginning; changes nothing')
     .option('-f, --filename <file>', 'manifests instead of the cluster; - for standard input')
-    .option('--config <file>', "the controller's configuration, to judge names in it too")
+    .option(
+      '--config <file>',
+      "the controller's configuration, to judge names and checks by it too",
+    )
     .action(async (name: string | undefined, flags: LintFlags) =>
       done((await import('./lint.ts')).lintCommand(name, flags, terminal)),
     );

@@ -1,6 +1,6 @@
 import type { RouteRef } from '../rollout/rollout-spec.ts';
 import type { AnnotationContext } from './annotation-keys.ts';
-import type { Config } from './config.ts';
+import { type Config, countingChecks } from './config.ts';
 
 /** What the annotations of any Deployment are read against. */
 export const annotationContext = (
@@ -9,6 +9,7 @@ export const annotationContext = (
 ): AnnotationContext => ({
   profiles: config.profiles,
   checks: [...config.checks.keys()],
+  countingChecks: countingChecks(config),
   notifiers: [...config.notifiers.keys()],
   routeKinds,
   defaults: config.defaults,

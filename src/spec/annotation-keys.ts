@@ -8,6 +8,8 @@ import { listed } from './problems.ts';
 export interface AnnotationContext {
   readonly profiles: ReadonlyMap<string, ProfileValues>;
   readonly checks: readonly string[];
+  /** Those of them that count requests and act: every rollout needs one. */
+  readonly countingChecks: readonly string[];
   readonly notifiers: readonly string[];
   /** Kinds of routes that can be steered, in small letters: `httproute`. */
   readonly routeKinds: readonly RouteRef['kind'][];
@@ -91,10 +93,16 @@ export const userKeys: ReadonlyMap<string, UserKey> = new Map<string, UserKey>([
   [
     'checks',
     {
-      meaning: 'What is compared between canary and stable, as a list of configured checks.',
+      meaning:
+        'What is compared between canary and stable, as a list of configured checks, at least ' +
+        'one of which counts requests and acts.',
       example: 'errors,latency',
       absent: 'the configured default',
-      allowed: ({ checks }) => `use names with commas between; configured: ${listed(checks)}`,
+      allowed: ({ checks, countingChecks }) => {
+        const least = `; at least one of ${listed(countingChecks)}`;
+        const needed = countingChecks.length < checks.length ? least : '';
+        return `use names with commas between; configured: ${listed(checks)}${needed}`;
+      },
     },
   ],
   [

@@ -38,8 +38,7 @@ export const valueParsers = {
   span: (text: string): Parsed<Millis> => parseDuration(text, spanRange),
   profile: (text: string, context: AnnotationContext): Parsed<string> =>
     knownName(text, [...context.profiles.keys()], 'profile'),
-  checks: (text: string, context: AnnotationContext): Parsed<readonly string[]> =>
-    knownNames(text, context.checks, 'check'),
+  checks: parseChecks,
   notify: (text: string, context: AnnotationContext): Parsed<readonly string[]> =>
     text === 'none' ? parsed([]) : knownNames(text, context.notifiers, 'notifier'),
   onReject: (text: string) => oneOf(text, ['keep', 'revert'] as const),
@@ -118,6 +117,16 @@ function notADigit(text: string, position: number, step: number): string {
   if (character === ',') return `step ${step} is empty, at character ${position + 1}`;
   const hint = isDigit(character.charCodeAt(0)) ? '' : ' is not a whole ASCII digit or a comma';
   return `character ${position + 1} (${quote(character)})${hint}, in step ${step}`;
+}
+
+/**
+ * Gauges and dry runs alone are refused: without a count of requests nothing tells traffic from
+ * none, so that no step could be taken, and errors would not be seen.
+ */
+function parseChecks(text: string, context: AnnotationContext): Parsed<readonly string[]> {
+  const names = knownNames(text, context.checks, 'check');
+  if (!names.ok || names.value.some((name) => context.countingChecks.includes(name))) return names;
+  return refused('none of them counts requests and acts, so that errors would not be seen');
 }
 
 function knownName(text: string, known: readonly string[], what: string): Parsed<string> {

@@ -344,13 +344,16 @@ export function danglingNames(config: Config): DanglingName[] {
   return found;
 }
 
+/** Checks that count requests and act. Without one of them a rollout has no evidence of errors. */
+export const countingChecks = ({ checks }: Pick<Config, 'checks'>): readonly string[] =>
+  [...checks].flatMap(([name, { kind, dryRun }]) =>
+    kind === 'gauge-per-pod' || dryRun ? [] : [name],
+  );
+
 /** What is wrong with the default checks, all of which exist, as a whole. */
-export function idleDefaults({ defaults, checks }: Config): string | undefined {
-  const judging = defaults.checks.some((name) => {
-    const found = checks.get(name);
-    return found !== undefined && found.kind !== 'gauge-per-pod' && !found.dryRun;
-  });
-  return judging
+export function idleDefaults(config: Config): string | undefined {
+  const counting = countingChecks(config);
+  return config.defaults.checks.some((name) => counting.includes(name))
     ? undefined
     : 'none of them counts requests and acts; use a ratio or histogram that is no dry run';
 }

@@ -1,10 +1,14 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { readAsked } from '../../src/controller/read-annotations.ts';
+import { settingsOf } from '../../src/controller/settings.ts';
+import { deploymentView } from '../../src/kubernetes/objects.ts';
 import type { RawObject } from '../../src/kubernetes/raw-object.ts';
 import { resources } from '../../src/kubernetes/resources.ts';
 import { instant } from '../../src/lib/units.ts';
+import { parseConfig } from '../../src/spec/config-file.ts';
 import { parseRequest } from '../../src/spec/request.ts';
 import { decodeState, encodeState } from '../../src/spec/state-codec.ts';
 import {
@@ -486,6 +490,26 @@ describe('lint', () => {
     const ran = await runCli(['lint', '-f', file, '--config', 'config/haldane.yaml']);
     expect(ran.out).toMatch(/haldane\.dev\/profile="nobody"/);
     expect(ran.code).toBe(1);
+  });
+
+  test('of checks that count no requests says what the controller says', async () => {
+    const key = 'haldane.dev/checks';
+    const file = manifest(`haldane.dev/enabled: "true", ${key}: "memory"`);
+    const counting = 'errors, latency, application-errors, application-latency';
+    const message =
+      'haldane.dev/checks="memory": none of them counts requests and acts, so that errors would ' +
+      `not be seen; use names with commas between; configured: ${counting}, memory; ` +
+      `at least one of ${counting}`;
+    const ran = await runCli(['lint', '-f', file, '--config', 'config/haldane.yaml']);
+    expect([ran.code, ran.out]).toEqual([1, `Deployment/web: 1 to mend\n  ${message}\n`]);
+    const annotations = { ...optedIn, [key]: 'memory' };
+    const view = deploymentView(await layDeployment(cluster, 'gauged', annotations));
+    const config = parseConfig(readFileSync('config/haldane.yaml', 'utf8'), 'x');
+    if (!config.ok) throw new Error(config.problems[0]?.message);
+    const { problems, spec } = readAsked(view, settingsOf(config.config));
+    expect([problems, spec]).toEqual([[{ key, message }], undefined]);
+    const both = manifest(`haldane.dev/enabled: "true", ${key}: "memory,errors"`);
+    expect((await runCli(['lint', '-f', both, '--config', 'config/haldane.yaml'])).code).toBe(0);
   });
 
   test('of a Deployment finds its Service and its route', async () => {

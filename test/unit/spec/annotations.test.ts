@@ -10,7 +10,8 @@ const context: AnnotationContext = {
     ['default', { minStep: seconds(15), maxStep: minutes(120), bake: seconds(15), flinch: true }],
     ['strict', { minStep: seconds(30), maxStep: minutes(60), bake: minutes(1), flinch: false }],
   ]),
-  checks: ['errors', 'latency'],
+  checks: ['errors', 'latency', 'memory', 'shown'],
+  countingChecks: ['errors', 'latency'],
   notifiers: ['slack', 'pager'],
   routeKinds: ['httproute'],
   defaults: {
@@ -88,6 +89,15 @@ test('every key is read', () => {
       flinch: true,
     },
   });
+});
+
+test.each(['memory', 'shown', 'memory,shown'])('checks that count nothing: %s', (checks) => {
+  expect(messages({ enabled: 'true', checks })).toEqual([
+    `haldane.dev/checks="${checks}": none of them counts requests and acts, so that errors would ` +
+      'not be seen; use names with commas between; configured: errors, latency, memory, shown; ' +
+      'at least one of errors, latency',
+  ]);
+  expect(messages({ enabled: 'true', checks: `${checks},latency` })).toEqual([]);
 });
 
 const digits = '1'.repeat(31);
