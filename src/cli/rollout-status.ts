@@ -20,7 +20,7 @@ export interface RolloutStatus {
   /** 1-based; 0 before the first step. */
   readonly step: number;
   readonly steps: readonly Percent[];
-  /** Why it begins at its first step and how long that takes; null while not known. */
+  /** Which steps, why these, and how long the first one takes; null while not known. */
   readonly ladder: string | null;
   /** Hash of the pod template that the Deployment asks for. */
   readonly revision: string;

@@ -38,7 +38,8 @@ export function tell(
     if (memory.enqueued.has(notice.id)) continue;
     memory.enqueued.add(notice.id);
     parts.enqueue(notice, keyOf(s));
-    tellEvent(s, notice, parts);
+    // Of its start an Event has told, before there was anything to wait for.
+    if (notice.kind !== 'started') tellEvent(s, notice, notice.kind, parts);
   }
   tellRefusal(s, requestProblem, memory, parts);
 }
@@ -166,24 +167,24 @@ function tellWithdrawn(s: Snapshot, memory: RolloutMemory, parts: Parts): void {
   parts.polls.end(keyOf(s));
 }
 
-const eventReasons: Readonly<Record<Notice['kind'], string>> = {
+type ToldByEvent = Exclude<Notice['kind'], 'started'>;
+
+const eventReasons: Readonly<Record<ToldByEvent, string>> = {
   rollback: 'CanaryRolledBack',
   promotion: 'CanaryPromoted',
   hold: 'CanaryHeld',
   paused: 'CanaryPaused',
   invalid: 'CanaryInvalid',
-  started: 'CanaryStarted',
   superseded: 'CanarySuperseded',
 };
 
-function tellEvent(s: Snapshot, notice: Notice, parts: Parts): void {
-  const calm =
-    notice.kind === 'promotion' || notice.kind === 'started' || notice.kind === 'superseded';
+function tellEvent(s: Snapshot, notice: Notice, kind: ToldByEvent, parts: Parts): void {
+  const calm = kind === 'promotion' || kind === 'superseded';
   parts.events.record({
     subject: aboutDeployment(s.deployment),
     type: calm ? 'Normal' : 'Warning',
     id: notice.id,
-    reason: eventReasons[notice.kind],
+    reason: eventReasons[kind],
     message: eventMessage(notice),
   });
 }

@@ -11,6 +11,7 @@ import {
   stateOf,
   wantedRevision,
 } from './snapshot.ts';
+import { startNoticeId } from './state.ts';
 import type { ReplicaSetView } from './views.ts';
 
 // Conditions that more than one way shares.
@@ -155,12 +156,18 @@ export const tellsSuccess: Condition = {
   }),
 };
 
-/** Before anything else is awaited, so that a restart does not tell people twice. */
+/**
+ * Before anything else is awaited, so that a restart does not tell people twice. That it started is
+ * worth no write of its own: the next record says so, and at worst it is told again.
+ */
 export const deliveryRecorded: Condition = {
   name: 'delivery is recorded',
-  met: (s) =>
-    s.canary === undefined ||
-    (stateOf(s)?.delivered ?? []).every((id) => s.recordedNotices.includes(id)),
+  met: (s) => {
+    const state = stateOf(s);
+    if (s.canary === undefined || state === undefined) return true;
+    const recorded = new Set([...s.recordedNotices, startNoticeId(state)]);
+    return state.delivered.every((id) => recorded.has(id));
+  },
   toward: (s): Action | Waiting => {
     const state = stateOf(s);
     return state === undefined ? watched('the state') : { kind: 'record', state };

@@ -1,3 +1,4 @@
+import { ladderWords, stepWords } from '../analysis/ladder-words.ts';
 import { shortHash } from '../lib/hash.ts';
 import { elapsed, millis, percent } from '../lib/units.ts';
 import type { Decision } from './decision.ts';
@@ -12,7 +13,7 @@ import {
   stateOf,
   wantedRevision,
 } from './snapshot.ts';
-import { noticeId } from './state.ts';
+import { noticeId, startNoticeId } from './state.ts';
 
 /**
  * What people should be told now, by what is so and not by what happens: asked again after a
@@ -20,10 +21,26 @@ import { noticeId } from './state.ts';
  * with the same id, and nobody is told twice.
  */
 export function noticesFor(s: Snapshot, decision: Decision, heldFor: number): readonly Notice[] {
-  return [...ended(s, decision), ...held(s, decision, heldFor), ...invalid(s, decision)].filter(
+  return [
+    ...started(s, decision),
+    ...ended(s, decision),
+    ...held(s, decision, heldFor),
+    ...invalid(s, decision),
+  ].filter(
     (notice) =>
       !s.settledNotices.has(notice.id) && stateOf(s)?.delivered.includes(notice.id) !== true,
   );
+}
+
+/** While the first weight is in force, and only then: later it is no news. */
+function started(s: Snapshot, decision: Decision): readonly Notice[] {
+  const state = stateOf(s);
+  if (state === undefined || state.step.index !== 0 || state.step.inForceAt === null) return [];
+  if (decision.goal.kind === 'roll-back' || state.outcome !== null) return [];
+  const { steps } = state.spec;
+  const because = (state.ladder ? ladderWords(state.ladder, steps) : undefined) ?? stepWords(steps);
+  const { metric: _none, ...notice } = noticeOf(s, decision, 'started', startNoticeId(state));
+  return [{ ...notice, because }];
 }
 
 /** The cut is made and the rejection is on record: whoever is told now can rely on it. */

@@ -136,6 +136,10 @@ export const noticeId = (
     ...(detail === '' ? [] : [detail]),
   ].join('/');
 
+/** Id of the notice that a rollout carries its first weight. */
+export const startNoticeId = (state: Parameters<typeof noticeId>[0]): string =>
+  noticeId(state, 'started');
+
 /** Time-outs and graces of the mechanism, from the admin's config. */
 export interface Limits {
   /** From acceptance of a route by its gateway to the moment traffic surely follows it. */

@@ -115,7 +115,7 @@ describe('status', () => {
       onePercentSeconds: 7380,
     };
     await layCanary(cluster, deployment, { step, ladder } as Change);
-    const words = 'stable gets 4.2 requests/s: begins at 1 %, which takes about 2 h 3 min';
+    const words = 'stable gets 4.2 requests/s: steps 1, 5, 25, 100; 1 % takes about 2 h 3 min';
     expect((await cluster.run('status', 'slow')).out).toContain(`steps     ${words}`);
     const json = JSON.parse((await cluster.run('status', 'slow', '-o', 'json')).out) as object;
     expect(json).toMatchObject({ ladder: words });

@@ -104,7 +104,7 @@ describe('polls of a rollout', () => {
 
 describe('the first weight', () => {
   test('is 10 % where 1 % would tell too little, and stays so over a restart', async () => {
-    await open({ rps: 10 });
+    await open({ rps: 10, hears: ['started'] });
     await world.release('v2');
     await world.clock.runUntil(() => recorded()?.ladder?.by === 'traffic', seconds(60));
     expect(world.weight).toBe(0);
@@ -114,10 +114,14 @@ describe('the first weight', () => {
     await untilWeight();
     expect(world.weight).toBeCloseTo(10);
     expect(recorded()?.spec.steps).toEqual([10, 25, 50]);
-    const [told] = eventsOf('CanarySteps');
-    expect(told).toMatch(
-      /: stable gets \d\d? requests\/s: begins at 10 %, which takes about .*; 1 % would take about/,
+    const told = eventsOf('CanarySteps');
+    expect(told).toHaveLength(1);
+    expect(told[0]).toMatch(
+      /: stable gets \d\d? requests\/s: steps 10, 25, 50, 100; 10 % takes .*; 1 % would take about/,
     );
+    await world.clock.advance(seconds(10));
+    expect(world.notices).toMatchObject([{ kind: 'started', weight: 10, step: 1, steps: 3 }]);
+    expect(told[0]).toContain(world.notices[0]?.because);
   });
 
   test('is what the user says, and how long it takes is told', async () => {
@@ -129,7 +133,7 @@ describe('the first weight', () => {
     expect(state?.ladder).toMatchObject({ by: 'annotation' });
     expect(state?.ladder?.firstStepSeconds).toBeGreaterThan(120);
     expect(state?.ladder && ladderWords(state.ladder, state.spec.steps)).toMatch(
-      /begins at 1 %, which takes about \d+ min/,
+      /steps 1, 50, 100; 1 % takes about \d+ min/,
     );
   });
 
@@ -147,7 +151,7 @@ describe('the first weight', () => {
     await untilWeight();
     expect(recorded()?.ladder).toMatchObject({ by: 'unmeasured', requestsPerSecond: null });
     expect(world.weight).toBeCloseTo(1);
-    expect(eventsOf('CanarySteps')[0]).toContain("stable's traffic is not known: begins at 1 %");
+    expect(eventsOf('CanarySteps')[0]).toContain("stable's traffic is not known: steps 1, 5, ");
   });
 
   test('does not wait for ever for a metric source that is away', async () => {

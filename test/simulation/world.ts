@@ -17,7 +17,7 @@ import type { Clock } from '../../src/lib/clock.ts';
 import { seededRandom } from '../../src/lib/random.ts';
 import { type Millis, millis, seconds } from '../../src/lib/units.ts';
 import { compileChecks } from '../../src/metric-sources/template.ts';
-import type { Notice } from '../../src/rollout/notice.ts';
+import type { Notice, NoticeKind } from '../../src/rollout/notice.ts';
 import { parseConfig } from '../../src/spec/config-file.ts';
 import { createLog, type LogFields } from '../../src/telemetry/log.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
@@ -54,6 +54,8 @@ const pausePolicy = once(() =>
 );
 
 export interface WorldOptions {
+  /** Kinds of notices that people want to hear; the configuration's default unless told. */
+  readonly hears?: readonly NoticeKind[];
   readonly seed?: number;
   readonly rps?: number;
   readonly replicas?: number;
@@ -123,12 +125,14 @@ export class World {
   readonly history: RouteChange[] = [];
   readonly namespace = 'shop';
   readonly #random;
+  readonly #hears: readonly NoticeKind[];
   readonly #config;
   readonly #checks;
   readonly #options: WorldOptions;
 
   constructor(options: WorldOptions = {}) {
     this.#options = options;
+    this.#hears = options.hears ?? ['promotion', 'rollback', 'hold', 'paused', 'invalid'];
     this.#random = seededRandom(options.seed ?? 1);
     const random = this.#random;
     this.cluster = createEmbeddedCluster({ clock: this.clock, random, events: false });
@@ -236,7 +240,7 @@ export class World {
       log: this.#log(clock),
       metrics: createMetrics({ registry, clock, build, nodeVersion: '' }),
       sources: new Map([['default', this.traffic.source]]),
-      notifiers: [{ name: 'ear', send: (notice) => this.#hear(notice) }],
+      notifiers: [{ name: 'ear', events: this.#hears, send: (notice) => this.#hear(notice) }],
       instance,
     };
   }

@@ -60,23 +60,23 @@ test.each<[Ladder, readonly number[], string | undefined]>([
   [
     known,
     [10, 25],
-    'stable gets 4.2 requests/s: begins at 10 %, which takes about 10 min; ' +
+    'stable gets 4.2 requests/s: steps 10, 25, 100; 10 % takes about 10 min; ' +
       '1 % would take about 2 h 3 min',
   ],
   [
     { ...known, by: 'annotation', firstStepSeconds: 7380 },
     [1, 50],
-    'stable gets 4.2 requests/s: begins at 1 %, which takes about 2 h 3 min',
+    'stable gets 4.2 requests/s: steps 1, 50, 100; 1 % takes about 2 h 3 min',
   ],
   [
     { ...known, requestsPerSecond: 0, firstStepSeconds: null, onePercentSeconds: null },
     [10],
-    'stable gets 0.0 requests/s: begins at 10 %, for how long cannot be told',
+    'stable gets 0.0 requests/s: steps 10, 100; how long 10 % takes cannot be told',
   ],
   [
     { ...known, by: 'unmeasured', requestsPerSecond: null },
     [1, 5],
-    "stable's traffic is not known: begins at 1 %",
+    "stable's traffic is not known: steps 1, 5, 100",
   ],
   [{ ...known, by: 'config', requestsPerSecond: null }, [1, 5], undefined],
 ])('in words: %j', (ladder, steps, words) => {

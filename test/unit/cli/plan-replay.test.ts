@@ -20,9 +20,9 @@ describe('plan', () => {
   test('says why it begins at its first step, and how long 1 % would take', async () => {
     const plan = async (...args: readonly string[]) =>
       (await runCli(['plan', '--rps', '9.26', '--runs', '2', ...args])).out;
-    const whole = /stable gets 9\.3 requests\/s: begins at 10 %, .*; 1 % would take about \d+ min/;
+    const whole = /9\.3 requests\/s: steps 10, 25, 50, 100; 10 % .*; 1 % would take about \d+ min/;
     expect(await plan()).toMatch(whole);
-    expect(await plan('--steps', '1,50')).toMatch(/begins at 1 %, which takes about \d+ min/);
+    expect(await plan('--steps', '1,50')).toMatch(/steps 1, 50, 100; 1 % takes about \d+ min/);
     expect(JSON.parse(await plan('-o', 'json'))).toMatchObject({
       ladder: { by: 'traffic', requestsPerSecond: 9.26 },
     });
