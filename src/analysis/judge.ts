@@ -2,6 +2,7 @@ import { describeSpan, type Instant, type Millis, millis, ratio } from '../lib/u
 import type { CheckEvidence, EvidenceState } from './evidence.ts';
 import { lnPromotion, requestsUntilPromotion } from './forecast.ts';
 import { guard, type Held, isSilent } from './guard.ts';
+import { once } from './once.ts';
 import type { AnalysisPolicy, CheckPolicy } from './policy.ts';
 import { type CheckWealth, type TotalWealth, totalWealth } from './total.ts';
 import type { Blame, CheckReport, Verdict } from './verdict.ts';
@@ -25,7 +26,7 @@ export function judge(
   context: JudgeContext,
 ): Verdict {
   const total = totalWealth(state, policy);
-  const checks = total.checks.map((wealth) => report(state, policy, wealth));
+  const checks = reportsOf(state, policy);
   const blame = blameOf(total, state);
   const traffic = exposure(state, policy);
   const common = {
@@ -129,6 +130,11 @@ function forecast(
   const secondsNeeded = Math.max(looking, Math.ceil(requestsNeeded / perSecond));
   return { requestsNeeded, secondsNeeded };
 }
+
+/** Every pass judges again by the time that has passed; what was counted is reported once. */
+const reportsOf = once((state, policy): readonly CheckReport[] =>
+  totalWealth(state, policy).checks.map((wealth) => report(state, policy, wealth)),
+);
 
 function report(state: EvidenceState, policy: AnalysisPolicy, wealth: CheckWealth): CheckReport {
   const { check, worst, worstIndex } = wealth;

@@ -1,4 +1,5 @@
 import type { ComponentEvidence, EvidenceState } from './evidence.ts';
+import { once } from './once.ts';
 import { type AnalysisPolicy, type CheckPolicy, checkShares } from './policy.ts';
 import { lnWealth } from './wealth.ts';
 
@@ -28,8 +29,13 @@ export interface TotalWealth {
   readonly surprise: number;
 }
 
-/** All the money on "worse": an average of e-processes is one, however they depend. */
-export function totalWealth(state: EvidenceState, policy: AnalysisPolicy): TotalWealth {
+/**
+ * All the money on "worse": an average of e-processes is one, however they depend. Computed once
+ * for a state, which never changes: the judgement, its description and the flinch ask for it.
+ */
+export const totalWealth = once(computeTotal);
+
+function computeTotal(state: EvidenceState, policy: AnalysisPolicy): TotalWealth {
   const shares = checkShares(policy.checks);
   const checks = policy.checks.map((check, i) => checkWealth(state, check, shares[i] ?? 0));
   let [wealth, surprise] = [0, 0];

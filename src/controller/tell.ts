@@ -13,7 +13,7 @@ import type { Problem } from '../rollout/rollout-spec.ts';
 import { carriedIndex, routeWeight, type Snapshot, stateOf } from '../rollout/snapshot.ts';
 import type { RolloutState } from '../rollout/state.ts';
 import { aboutDeployment } from './event-sink.ts';
-import type { RolloutMemory } from './memory.ts';
+import type { RolloutMemory, ShownChecks } from './memory.ts';
 import type { Parts } from './parts.ts';
 import { lastPoll } from './poll-book.ts';
 import { keyOf } from './sample.ts';
@@ -112,8 +112,11 @@ function tellMetrics(s: Snapshot, decision: Decision, memory: RolloutMemory, par
   });
   const { verdict } = s;
   if (verdict === undefined) return;
-  const summaries = checkSummaries(s);
   const polled = polledChecks(s, state, memory, parts);
+  const shown = { evidence: memory.evidence, verdict: verdict.kind, polled };
+  if (isShown(shown, memory.shown)) return;
+  memory.shown = shown;
+  const summaries = checkSummaries(s);
   parts.metrics.checks(
     rollout,
     verdict.checks.map((check, i) => ({
@@ -131,6 +134,13 @@ function tellMetrics(s: Snapshot, decision: Decision, memory: RolloutMemory, par
     })),
   );
 }
+
+/** Most passes bring no poll, and what they would write is there already. */
+const isShown = (now: ShownChecks, before: ShownChecks | undefined): boolean =>
+  now.evidence !== undefined &&
+  now.evidence === before?.evidence &&
+  now.verdict === before.verdict &&
+  now.polled === before.polled;
 
 /** Intervals are looked at as often as metrics are scraped, and not at each poll. */
 const excessEvery = seconds(10);

@@ -6,6 +6,7 @@ import type { ImageChange, Notice, NoticeKind } from './notice.ts';
 import {
   carriedIndex,
   marks,
+  noticePending,
   rejectionOf,
   routeWeight,
   type Snapshot,
@@ -37,6 +38,7 @@ function started(s: Snapshot, decision: Decision): readonly Notice[] {
   const state = stateOf(s);
   if (state === undefined || state.step.index !== 0 || state.step.inForceAt === null) return [];
   if (decision.goal.kind === 'roll-back' || state.outcome !== null) return [];
+  if (!noticePending(s, 'started')) return [];
   const { steps } = state.spec;
   const because = (state.ladder ? ladderWords(state.ladder, steps) : undefined) ?? stepWords(steps);
   const { metric: _none, ...notice } = noticeOf(s, decision, 'started', startNoticeId(state));

@@ -140,8 +140,8 @@ export function carriedIndex(s: Snapshot): number {
   return routeWeight(s) === to && from !== to ? index : fromIndex;
 }
 
-/** A notice of this kind about the rollout's end that nobody has been told yet. */
-export function noticePending(s: Snapshot, kind: 'promotion' | 'rollback'): boolean {
+/** A notice of this kind, of which a rollout has one, that nobody has been told yet. */
+export function noticePending(s: Snapshot, kind: 'started' | 'promotion' | 'rollback'): boolean {
   const state = stateOf(s);
   if (state === undefined) return false;
   const id = noticeId(state, kind);

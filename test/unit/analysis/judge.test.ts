@@ -3,6 +3,7 @@ import type { Counts, Poll } from '../../../src/analysis/counts.ts';
 import { beginEvidence, type EvidenceState } from '../../../src/analysis/evidence.ts';
 import { judge } from '../../../src/analysis/judge.ts';
 import { defaultPolicy, errorsCheck } from '../../../src/analysis/policy.ts';
+import { totalWealth } from '../../../src/analysis/total.ts';
 import { instant, seconds } from '../../../src/lib/units.ts';
 import { counts, errorsPoll, run, start, weight } from './polls.ts';
 
@@ -133,4 +134,14 @@ describe('judge', () => {
     const state = run(polls(40, counts(1, 0, 99, 0)));
     expect(verdictAt(state, seconds(9)).kind).toBe('pass');
   });
+});
+
+it('adds what was counted up once for a state, and anew for another policy', () => {
+  const state = run([errorsPoll(0, counts(5, 1, 95, 0))], defaultPolicy);
+  const judged = () => judge(state, defaultPolicy, { now: instant(9e12) });
+  expect(judged().checks).toBe(judged().checks);
+  expect(totalWealth(state, defaultPolicy)).toBe(totalWealth(state, defaultPolicy));
+  const half = { ...defaultPolicy, alpha: defaultPolicy.alpha / 2 };
+  expect(totalWealth(state, half).needed).toBe(2 * totalWealth(state, defaultPolicy).needed);
+  expect(judged().threshold).toBe(1 / defaultPolicy.alpha);
 });
