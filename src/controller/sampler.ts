@@ -9,6 +9,7 @@ import type {
 import { nextTick, type PollStream, windowOf } from '../metric-sources/poll-stream.ts';
 import type { CompiledCheck } from '../metric-sources/template.ts';
 import type { Readings } from './evidence.ts';
+import { afterRead, fullBudget, queriesPerInterval } from './query-budget.ts';
 
 /** One rollout that wants evidence. */
 export interface Sampled {
@@ -41,7 +42,7 @@ export interface Sampler {
 const unknownInterval = seconds(1);
 
 /** Rollouts whose scrapes fall at different moments share at most this many reads an interval. */
-const readsPerInterval = 4;
+const readsPerInterval = queriesPerInterval;
 
 export function createSampler(options: SamplerOptions): Sampler {
   const rollouts = new Map<string, Sampled>();
@@ -73,6 +74,7 @@ async function loop(
   { clock, onRead }: SamplerOptions,
   signal: AbortSignal,
 ): Promise<void> {
+  let budget = fullBudget(clock.monotonic());
   while (!signal.aborted) {
     const mine = [...rollouts].flatMap(([key, sampled]) => wanted(key, sampled, name));
     if (mine.length === 0) {
@@ -82,12 +84,22 @@ async function loop(
     const at = clock.now();
     const start = clock.monotonic();
     const requests = mine.map((one) => one.request(at));
+    const sent = queriesOf(source);
     const answers = await source.read(requests, at, signal);
     onRead?.(name, millis(clock.monotonic() - start));
     deliver(mine, answers, at, rollouts);
-    await rest(mine, rollouts, clock, signal);
+    const next = nextRead(mine, rollouts, clock.now());
+    const read = { at: clock.monotonic(), queries: queriesOf(source) - sent, ...next };
+    const { budget: left, wait } = afterRead(budget, read);
+    budget = left;
+    const pause = Math.max(next.due, wait);
+    await sleep(clock, millis(Math.min(pause, 15_000)), signal).catch(() => undefined);
   }
 }
+
+/** Asked so far; looks back at stable are among them. */
+const queriesOf = (source: MetricSource): number =>
+  [...source.queries().values()].reduce((sum, count) => sum + count, 0);
 
 interface Wanted {
   readonly key: string;
@@ -133,16 +145,12 @@ function deliver(
   for (const [key, byCheck] of byRollout) rollouts.get(key)?.take({ at, byCheck });
 }
 
-/**
- * Until the next samples are due, but never so often that a source is asked more than its share.
- */
-async function rest(
+/** How long until the next samples are due, and the shortest interval between them. */
+function nextRead(
   mine: readonly Wanted[],
   rollouts: ReadonlyMap<string, Sampled>,
-  clock: Clock,
-  signal: AbortSignal,
-): Promise<void> {
-  const now = clock.now();
+  now: Instant,
+): { readonly due: Millis; readonly interval: Millis } {
   let due = Number.POSITIVE_INFINITY;
   let interval = seconds(15) as number;
   for (const { key } of mine) {
@@ -151,8 +159,11 @@ async function rest(
     due = Math.min(due, nextTick(stream, now, unknownInterval));
     interval = Math.min(interval, stream.cursor?.interval ?? unknownInterval);
   }
-  const pause = Math.max(interval / readsPerInterval, Number.isFinite(due) ? due : 0);
-  await sleep(clock, millis(Math.min(pause, 15_000)), signal).catch(() => undefined);
+  const least = interval / readsPerInterval;
+  return {
+    due: millis(Number.isFinite(due) ? Math.max(least, due) : least),
+    interval: millis(interval),
+  };
 }
 
 /** Until a rollout wants evidence. */
