@@ -2,7 +2,7 @@ import { advance } from '../../src/analysis/advance.ts';
 import type { PodCounts, Poll } from '../../src/analysis/counts.ts';
 import { beginEvidence } from '../../src/analysis/evidence.ts';
 import { defaultPolicy } from '../../src/analysis/policy.ts';
-import { sickPod } from '../../src/analysis/sick-pod.ts';
+import { podPollsKept, sickPod } from '../../src/analysis/sick-pod.ts';
 import { binomial, poisson } from '../../src/analysis/variates.ts';
 import { type Random, seededRandom } from '../../src/lib/random.ts';
 import { instant, percent } from '../../src/lib/units.ts';
@@ -26,7 +26,7 @@ function named(rates: readonly number[], runs: number): string {
     const polls = untilRejected(rates, seededRandom(seed * 17));
     if (polls === undefined) continue;
     rejected += 1;
-    if (sickPod(polls.slice(-200), 'errors', defaultPolicy) !== undefined) found += 1;
+    if (sickPod(polls.slice(-podPollsKept), 'errors', defaultPolicy) !== undefined) found += 1;
   }
   return rejected === 0 ? '–' : percents(found / rejected);
 }
@@ -54,7 +54,7 @@ function untilRejected(rates: readonly number[], random: Random): readonly Poll[
       next: percent(25),
       priors: { errors: { badRates: [0.001] } },
       checks: { errors: [{ nc, xc, ns, xs: binomial(ns, 0.001, random) }] },
-      pods,
+      pods: { errors: pods },
     };
     polls.push(poll);
     state = advance(state, poll, defaultPolicy);

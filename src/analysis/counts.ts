@@ -76,8 +76,11 @@ export interface Poll {
   readonly priors?: Readonly<Record<string, CheckPrior>>;
   /** By the check's name; a check without a fresh answer is left out. */
   readonly checks: Readonly<Record<string, CheckCounts>>;
-  /** Canary pods by name, where the source tells them apart; only `sickPod` reads them. */
-  readonly pods?: Readonly<Record<string, PodCounts>>;
+  /** Canary pods by check and name, where the source tells them apart; for `sickPod` alone. */
+  readonly pods?: CheckPods;
 }
+
+/** What each canary pod answered, by check and pod; none of checks whose source names no pods. */
+export type CheckPods = Readonly<Record<string, Readonly<Record<string, PodCounts>>>>;
 
 export const isGauges = (counts: CheckCounts): counts is PodGauges => 'canary' in counts;

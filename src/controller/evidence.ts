@@ -5,6 +5,7 @@ import { dispersionOf } from '../analysis/dispersion.ts';
 import { beginEvidence, type EvidenceState } from '../analysis/evidence.ts';
 import { strayRate } from '../analysis/gauge.ts';
 import type { AnalysisPolicy, CheckPolicy, GaugePolicy } from '../analysis/policy.ts';
+import { podPollsKept } from '../analysis/sick-pod.ts';
 import { type Instant, type Millis, type Percent, percent, seconds } from '../lib/units.ts';
 import type { GaugeSpan } from '../metric-sources/counts.ts';
 import { gaugeHistory, historyOf, podHistories } from '../metric-sources/history.ts';
@@ -75,6 +76,8 @@ export function takeReadings(
     const counted = framed(poll, memory, carried);
     evidence = advanceEvidence(evidence, counted, policy);
     onPoll(counted, evidence);
+    if (counted.pods === undefined) continue;
+    memory.podPolls = [...memory.podPolls, counted].slice(-podPollsKept);
   }
   memory.evidence = evidence;
 }

@@ -1,4 +1,4 @@
-import type { CheckPrior } from '../analysis/counts.ts';
+import type { CheckPrior, Poll } from '../analysis/counts.ts';
 import type { EvidenceState } from '../analysis/evidence.ts';
 import type { ExplainedCheck } from '../analysis/explained.ts';
 import type { AnalysisPolicy } from '../analysis/policy.ts';
@@ -45,6 +45,8 @@ export interface RolloutMemory {
   /** Bucket bounds by histogram check; undefined until stable's history was read. */
   bounds: Readonly<Record<string, readonly number[]>> | undefined;
   policy: AnalysisPolicy | undefined;
+  /** The last polls that tell canary pods apart, oldest first. */
+  podPolls: readonly Poll[];
   /** Readings that wait for the next pass, oldest first. */
   inbox: Readings[];
   settledNotices: Set<string>;
@@ -88,6 +90,7 @@ export const emptyMemory = (): RolloutMemory => ({
   stableRate: undefined,
   bounds: undefined,
   policy: undefined,
+  podPolls: [],
   inbox: [],
   settledNotices: new Set(),
   hold: undefined,

@@ -25,6 +25,7 @@ import type { Parts } from './parts.ts';
 import { lastPoll, pollsOf } from './poll-book.ts';
 import { readAsked } from './read-annotations.ts';
 import { keyOf, sample } from './sample.ts';
+import { withPod } from './sick-pod.ts';
 import { withSummary } from './summary.ts';
 import { tell, tellLoss } from './tell.ts';
 
@@ -123,7 +124,7 @@ function judged(s: Snapshot, memory: RolloutMemory, parts: Parts): Snapshot {
   if (isLost) tellLoss(s, evidence, memory, parts);
   const judgement = judge(evidence, policy, { now: s.now, warming: isWarming(s.now, carried) });
   const told = withExcess(explained(judgement, memory), lastPoll(parts.polls, keyOf(s), state));
-  const verdict = ofThisStep(told, evidence, s);
+  const verdict = withPod(ofThisStep(told, evidence, s), s, evidence, policy, memory);
   if (memory.firstFailureAt === undefined && verdict.failedRequests > 0) {
     memory.firstFailureAt = state.failedRequests > 0 ? null : (evidence.at ?? s.now);
   }

@@ -1,4 +1,4 @@
-import type { Counts, PodGauges } from '../analysis/counts.ts';
+import type { Counts, PodCounts, PodGauges } from '../analysis/counts.ts';
 import { type Instant, type Millis, millis } from '../lib/units.ts';
 import type { Arm, Series } from './metric-source.ts';
 
@@ -71,6 +71,25 @@ export function ratioCounts(series: readonly Series[], known: KnownSamples, end:
     }
   }
   return counts;
+}
+
+/** What each canary pod answered up to `end`, if anything; undefined where no pod is named. */
+export function podCounts(
+  series: readonly Series[],
+  known: KnownSamples,
+  end: number,
+): Readonly<Record<string, PodCounts>> | undefined {
+  const pods = new Map<string, { requests: number; bad: number }>();
+  for (const one of series) {
+    if (one.arm !== 'canary' || one.pod === '') continue;
+    const grown = growth(one, known.get(one.key), end);
+    if (grown === 0) continue;
+    const counted = pods.get(one.pod) ?? { requests: 0, bad: 0 };
+    if (one.apart !== true) counted.requests += grown;
+    if (one.bad) counted.bad += grown;
+    pods.set(one.pod, counted);
+  }
+  return pods.size === 0 ? undefined : Object.fromEntries(pods);
 }
 
 /**

@@ -1,4 +1,4 @@
-import type { CheckCounts } from '../analysis/counts.ts';
+import type { CheckCounts, CheckPods } from '../analysis/counts.ts';
 import { type Instant, type Millis, millis } from '../lib/units.ts';
 import {
   earliestEnd,
@@ -18,6 +18,7 @@ import {
   gaugesAt,
   type KnownSamples,
   knownAt,
+  podCounts,
   ratioCounts,
 } from './counts.ts';
 import {
@@ -46,6 +47,8 @@ export interface CountedPoll {
   readonly at: Instant;
   /** By name; one entry for a ratio, one per bound for a histogram, pods for a gauge. */
   readonly checks: Readonly<Record<string, CheckCounts>>;
+  /** Canary pods by check and name, where a check that counts failures tells them apart. */
+  readonly pods?: CheckPods;
 }
 
 /** How far one check has been counted. */
@@ -314,6 +317,7 @@ function count(
     const end = firstCommon(live[0]?.series ?? [], earliestEnd(boundary, interval), interval);
     if (end === undefined || end > until) break;
     const checks: Record<string, CheckCounts> = lookedAt(stream, sets, boundary);
+    const pods = podsOf(live, places, end);
     for (const { check, series } of live) {
       const known = places.get(check.name)?.known ?? new Map();
       checks[check.name] =
@@ -322,10 +326,24 @@ function count(
           : bucketCounts(series, known, end, check.bounds);
       places.set(check.name, { countedTo: end, known: knownAt(series, known, end) });
     }
-    polls.push({ since: boundary, at: end, checks });
+    polls.push({ since: boundary, at: end, checks, ...pods });
     boundary = end;
   }
   return { stream: { ...stream, cursor: { interval, boundary }, places }, polls };
+}
+
+/** What each canary pod answered since the last boundary, in the checks that name pods. */
+function podsOf(
+  live: readonly Live[],
+  places: ReadonlyMap<string, CheckPlace>,
+  end: Instant,
+): Pick<CountedPoll, 'pods'> {
+  const found = live.flatMap(({ check, series }) => {
+    const known = places.get(check.name)?.known ?? new Map();
+    const pods = check.bounds === undefined ? podCounts(series, known, end) : undefined;
+    return pods === undefined ? [] : [[check.name, pods] as const];
+  });
+  return found.length === 0 ? {} : { pods: Object.fromEntries(found) };
 }
 
 /** The gauges that show pods of both arms. */

@@ -24,6 +24,8 @@ export interface TrafficOptions {
   readonly propagation: Millis;
   /** Share of bad answers by version, read whenever requests are counted. */
   readonly errorRate: (version: string) => number;
+  /** Share of bad answers by pod instead; the source then tells pods apart. */
+  readonly podErrorRate?: ((pod: string, version: string) => number) | undefined;
   /** Share of answers that take longer than half a second; 1 % if absent. */
   readonly slowRate?: (version: string) => number;
 }
@@ -58,7 +60,13 @@ interface Backend {
 interface Target {
   readonly name: string;
   readonly share: number;
-  readonly versions: readonly { readonly version: string; readonly pods: number }[];
+  readonly versions: readonly Answering[];
+}
+/** Pods that answer alike: those of a version, or one that is told apart. */
+interface Answering {
+  readonly version: string;
+  readonly pods: number;
+  readonly pod?: string;
 }
 
 const scrape = millis(1000);
@@ -94,7 +102,7 @@ export function createTraffic(options: TrafficOptions): Traffic {
     const span = now - state.since;
     state.since = now;
     if (!state.running || span <= 0) return;
-    targets ??= targetsOf(served, cluster, namespace);
+    targets ??= targetsOf(served, options);
     serve(books, targets, span);
   };
   const change = (to?: readonly Backend[]) => {
@@ -195,7 +203,7 @@ function answer(
   requests: number,
   pods: number,
 ): void {
-  const { random, errorRate, slowRate } = books.options;
+  const { random, errorRate, podErrorRate, slowRate } = books.options;
   let left = requests;
   let rest = pods;
   for (const one of versions) {
@@ -203,10 +211,11 @@ function answer(
     left -= total;
     rest -= one.pods;
     if (total === 0) continue;
-    const bad = binomial(total, errorRate(one.version), random);
+    const own = one.pod === undefined ? undefined : podErrorRate?.(one.pod, one.version);
+    const bad = binomial(total, own ?? errorRate(one.version), random);
     const slow = binomial(total, slowRate?.(one.version) ?? usuallySlow, random);
     for (const [map, key] of [
-      [books.counters, backend],
+      [books.counters, one.pod === undefined ? backend : `${backend}/${one.pod}`],
       [books.answered, one.version],
     ] as const) {
       const { total: t, bad: b, slow: s } = map.get(key) ?? nothing;
@@ -217,21 +226,30 @@ function answer(
 
 function targetsOf(
   served: readonly Backend[],
-  cluster: EmbeddedCluster,
-  namespace: string,
+  { cluster, namespace, podErrorRate }: TrafficOptions,
 ): readonly Target[] {
   const sum = served.reduce((total, { weight }) => total + weight, 0);
   return served
     .filter(({ weight }) => weight > 0)
     .map(({ name, weight }) => {
-      const versions = new Map<string, number>();
-      for (const pod of podsBehind(cluster, namespace, name)) {
-        const version = versionOf(pod);
-        versions.set(version, (versions.get(version) ?? 0) + 1);
-      }
-      const counted = [...versions].map(([version, pods]) => ({ version, pods }));
-      return { name, share: weight / sum, versions: counted };
+      const pods = podsBehind(cluster, namespace, name);
+      const each = pods.map((pod) => ({
+        version: versionOf(pod),
+        pods: 1,
+        pod: pod.metadata.name ?? '',
+      }));
+      const versions = podErrorRate === undefined ? byVersion(pods) : each;
+      return { name, share: weight / sum, versions };
     });
+}
+
+function byVersion(pods: readonly KubernetesObject[]): readonly Answering[] {
+  const versions = new Map<string, number>();
+  for (const pod of pods) {
+    const version = versionOf(pod);
+    versions.set(version, (versions.get(version) ?? 0) + 1);
+  }
+  return [...versions].map(([version, count]) => ({ version, pods: count }));
 }
 
 function sourceOver(
@@ -243,11 +261,15 @@ function sourceOver(
     for (const { id, names, window, check } of requests) {
       const from = instant(at - window);
       const series = (['stable', 'canary'] as const).flatMap((arm): readonly Series[] => {
-        const rows = within(samples.get(names[arm].service) ?? [], from, at);
-        if (rows.length === 0) return [];
-        return check.kind === 'histogram'
-          ? histogramOf(arm, names[arm].service, rows)
-          : errorsOf(arm, names[arm].service, rows);
+        const { service } = names[arm];
+        return [...samples].flatMap(([name, all]) => {
+          const [backend, pod = ''] = name.split('/');
+          const rows = backend === service ? within(all, from, at) : [];
+          if (rows.length === 0) return [];
+          return check.kind === 'histogram'
+            ? histogramOf(arm, name, rows)
+            : errorsOf(arm, name, pod, rows);
+        });
       });
       const fault = outage();
       const code = fault === true ? 'unreachable' : fault;
@@ -270,8 +292,8 @@ function within(rows: readonly Sample[], from: number, at: number): readonly Sam
   return rows.slice(begin, end);
 }
 
-function errorsOf(arm: Arm, name: string, rows: readonly Sample[]): readonly Series[] {
-  const one = { arm, bound: undefined, pod: '', times: rows.map(({ time }) => time) };
+function errorsOf(arm: Arm, name: string, pod: string, rows: readonly Sample[]): readonly Series[] {
+  const one = { arm, bound: undefined, pod, times: rows.map(({ time }) => time) };
   const good = rows.map(({ total, bad }) => total - bad);
   return [
     { ...one, key: `${name} good`, bad: false, values: good },

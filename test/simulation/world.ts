@@ -61,6 +61,8 @@ export interface WorldOptions {
   readonly replicas?: number;
   readonly annotations?: Readonly<Record<string, string>>;
   readonly errorRate?: (version: string) => number;
+  /** Share of bad answers by pod instead; the source then tells pods apart. */
+  readonly podErrorRate?: (pod: string, version: string) => number;
   /** Share of answers that take longer than half a second. */
   readonly slowRate?: (version: string) => number;
   readonly propagation?: Millis;
@@ -157,6 +159,7 @@ export class World {
       rps: options.rps ?? 100,
       propagation: options.propagation ?? millis(500),
       errorRate: options.errorRate ?? (() => 0),
+      podErrorRate: options.podErrorRate,
       ...(options.slowRate === undefined ? {} : { slowRate: options.slowRate }),
     });
     this.#watchRoute();
@@ -283,6 +286,12 @@ export class World {
     await this.#send('DELETE', 'application/json', { propagationPolicy: 'Background' });
   }
 
+  /** As `kubectl delete pod` does. */
+  async deletePod(name: string): Promise<void> {
+    const path = `/api/v1/namespaces/${this.namespace}/pods/${name}`;
+    await this.#request('DELETE', path, 'application/json', {});
+  }
+
   async #send(
     method: 'PATCH' | 'DELETE',
     contentType: string,
@@ -290,6 +299,15 @@ export class World {
     subresource = '',
   ): Promise<void> {
     const path = `/apis/apps/v1/namespaces/${this.namespace}/deployments/web${subresource}`;
+    await this.#request(method, path, contentType, body);
+  }
+
+  async #request(
+    method: 'PATCH' | 'DELETE',
+    path: string,
+    contentType: string,
+    body: object,
+  ): Promise<void> {
     const request = { method, path, contentType, body };
     const { signal } = new AbortController();
     const answer = await this.cluster.transport().request(request, signal);

@@ -6,7 +6,7 @@ import { defaultSteps, planRollout } from '../../../src/analysis/plan.ts';
 import { defaultPolicy, errorsCheck } from '../../../src/analysis/policy.ts';
 import { replayPolls } from '../../../src/analysis/replay.ts';
 import { parseReplay } from '../../../src/analysis/replay-text.ts';
-import { sickPod } from '../../../src/analysis/sick-pod.ts';
+import { sickPod, sickPodWords } from '../../../src/analysis/sick-pod.ts';
 import { simulateRollout } from '../../../src/analysis/simulate.ts';
 import { totalWealth } from '../../../src/analysis/total.ts';
 import { binomial } from '../../../src/analysis/variates.ts';
@@ -84,7 +84,7 @@ describe('one sick pod', () => {
       const xc = all.reduce((sum, { bad }) => sum + bad, 0);
       return errorsPoll(k, counts(nc, xc, 100 - nc, binomial(100 - nc, 0.001, random)), {
         weight: weight(nc),
-        pods,
+        pods: { errors: pods },
       });
     });
   };
@@ -93,7 +93,7 @@ describe('one sick pod', () => {
     for (let seed = 1; seed <= 20; seed += 1) {
       const polls = podPolls([0.001, 0.5, 0.001, 0.001], seed);
       expect(run(polls).rejected).not.toBeNull();
-      expect(sickPod(polls, 'errors', defaultPolicy)).toBe('pod-1');
+      expect(sickPod(polls, 'errors', defaultPolicy)?.pod).toBe('pod-1');
     }
   });
 
@@ -104,6 +104,75 @@ describe('one sick pod', () => {
       ).toBeUndefined();
       expect(sickPod(podPolls([0.001, 0.5], seed), 'errors', defaultPolicy)).toBeUndefined();
     }
+  });
+});
+
+describe('one sick pod, early on', () => {
+  /** Polls of three pods; what each answers in every poll. */
+  const polls = (each: readonly (readonly [requests: number, bad: number])[], length: number) =>
+    Array.from({ length }, (_, k): Poll => {
+      const pods = Object.fromEntries(
+        each.map(([requests, bad], i) => [`pod-${i}`, { requests, bad }]),
+      );
+      const nc = each.reduce((sum, [requests]) => sum + requests, 0);
+      const xc = each.reduce((sum, [, bad]) => sum + bad, 0);
+      return errorsPoll(k, counts(nc, xc, 90, 0), { weight: weight(10), pods: { errors: pods } });
+    });
+
+  it('is not named before the others have answered enough to tell', () => {
+    const three = (length: number) =>
+      polls(
+        [
+          [1, 1],
+          [1, 0],
+          [0, 0],
+        ],
+        length,
+      );
+    expect(sickPod(three(4), 'errors', defaultPolicy)).toBeUndefined();
+    const enough = polls(
+      [
+        [1, 1],
+        [1, 0],
+        [1, 0],
+      ],
+      3,
+    );
+    expect(sickPod(enough, 'errors', defaultPolicy)).toEqual({
+      pod: 'pod-0',
+      own: { requests: 3, bad: 3 },
+      others: { requests: 6, bad: 0 },
+    });
+  });
+
+  it('is told with its numbers', () => {
+    const found = sickPod(
+      polls(
+        [
+          [4, 2],
+          [10, 0],
+          [60, 0],
+        ],
+        3,
+      ),
+      'errors',
+      defaultPolicy,
+    );
+    expect(found === undefined ? '' : sickPodWords(found)).toBe(
+      'pod pod-0 fails alone: 6 of its 12 requests, none of 210 of the others',
+    );
+  });
+
+  it('belongs to the check that counts pods, and to no other', () => {
+    const some = polls(
+      [
+        [4, 2],
+        [10, 0],
+        [60, 0],
+      ],
+      3,
+    );
+    expect(sickPod(some, 'other', defaultPolicy)).toBeUndefined();
   });
 });
 

@@ -160,6 +160,22 @@ test('a restart at any poll goes on with the same polls', () => {
   );
 });
 
+test('the pods of the canary have answered what the canary has', () => {
+  fc.assert(
+    fc.property(world, (series) => {
+      for (const { checks, pods } of replay(series)) {
+        const each = Object.values(pods?.['errors'] ?? {});
+        const { nc, xc } = firstOf(checks['errors']) ?? {};
+        expect(each.reduce((sum, { requests }) => sum + requests, 0)).toBe(nc);
+        expect(each.reduce((sum, { bad }) => sum + bad, 0)).toBe(xc);
+      }
+      const unnamed = series.map((one) => ({ ...one, pod: '' }));
+      expect(replay(unnamed).every(({ pods }) => pods === undefined)).toBe(true);
+    }),
+    { numRuns: 100 },
+  );
+});
+
 test('no request is lost or counted twice', () => {
   fc.assert(
     fc.property(world, (series) => {
