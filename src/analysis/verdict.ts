@@ -7,6 +7,7 @@ export type InconclusiveReason =
   | 'min-step' // the step is too young
   | 'settling' // a weight change of ours is not in force yet
   | 'warming-up' // latency of fresh pods is not judged yet
+  | 'sick-pod' // all the evidence rests upon one canary pod, which is to be restarted
   | 'suspicious' // the evidence against the canary is too strong to give it more traffic
   | 'stale-data' // no poll, or the last one is too old
   | 'partial-data' // a check that promotion needs has no fresh answer

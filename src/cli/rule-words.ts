@@ -78,6 +78,10 @@ export const ruleWords: Readonly<Record<RuleName, RuleWords>> = {
     means: 'The evidence says that the canary is worse than stable by more than is tolerated.',
     next: 'It is rolled back. The checks above name the metric to look at.',
   },
+  sickPod: {
+    means: 'All the evidence against the canary rests upon one of its pods.',
+    next: 'All requests go to stable, and the pod that is named should be restarted.',
+  },
   flinch: {
     means: 'A strong suspicion: the weight is lowered before it is proved.',
     next: 'It goes up again when the suspicion fades, and back to stable when it is proved.',
@@ -105,6 +109,10 @@ export const ruleWords: Readonly<Record<RuleName, RuleWords>> = {
     next: 'The canary gets as many pods as stable, then all requests; then the old pods go.',
   },
   paused: { means: 'A person holds the rollout.', next: '"haldane resume" goes on.' },
+  restartAwaited: {
+    means: 'One canary pod failed alone. The canary has no traffic until that pod is restarted.',
+    next: 'kubectl delete pod, and the rollout goes on; left as it is, the release is rolled back.',
+  },
   flinched: {
     means: 'The weight is kept low while a suspicion lasts.',
     next: 'It goes up again when the suspicion fades, and back to stable when it is proved.',

@@ -8,6 +8,7 @@ import type { Unusable } from '../metric-sources/metric-source.ts';
 import type { PollStream } from '../metric-sources/poll-stream.ts';
 import type { ActionKind } from '../rollout/action.ts';
 import type { Decision } from '../rollout/decision.ts';
+import type { RestartedPod } from '../rollout/state.ts';
 import type { Readings } from './evidence.ts';
 
 /** What the figures of the checks in the metrics were made of. */
@@ -47,6 +48,8 @@ export interface RolloutMemory {
   policy: AnalysisPolicy | undefined;
   /** The last polls that tell canary pods apart, oldest first. */
   podPolls: readonly Poll[];
+  /** Evidence began anew with another pod, which may not be recorded yet. */
+  restartedPod: RestartedPod | undefined;
   /** Readings that wait for the next pass, oldest first. */
   inbox: Readings[];
   settledNotices: Set<string>;
@@ -91,6 +94,7 @@ export const emptyMemory = (): RolloutMemory => ({
   bounds: undefined,
   policy: undefined,
   podPolls: [],
+  restartedPod: undefined,
   inbox: [],
   settledNotices: new Set(),
   hold: undefined,

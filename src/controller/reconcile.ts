@@ -16,7 +16,7 @@ import { carriedIndex, marks, routeWeight, type Snapshot, stateOf } from '../rol
 import type { RolloutState } from '../rollout/state.ts';
 import type { DeploymentView } from '../rollout/views.ts';
 import { policyOf } from './analysis-policy.ts';
-import { evidenceOf, isWarming, takeReadings } from './evidence.ts';
+import { type Carried, evidenceOf, isWarming, takeReadings } from './evidence.ts';
 import { execute } from './execute.ts';
 import { ladderChoice } from './ladder.ts';
 import type { RolloutMemory } from './memory.ts';
@@ -25,7 +25,7 @@ import type { Parts } from './parts.ts';
 import { lastPoll, pollsOf } from './poll-book.ts';
 import { readAsked } from './read-annotations.ts';
 import { keyOf, sample } from './sample.ts';
-import { withPod } from './sick-pod.ts';
+import { afterRestart, excused, withEarlier } from './sick-pod.ts';
 import { withSummary } from './summary.ts';
 import { tell, tellLoss } from './tell.ts';
 
@@ -97,23 +97,16 @@ async function modeOf(deployment: DeploymentView, parts: Parts, signal: AbortSig
 }
 
 /** Counts what the last ticks brought and says what it means. */
-function judged(s: Snapshot, memory: RolloutMemory, parts: Parts): Snapshot {
-  const state = stateOf(s);
-  if (state === undefined) return s;
+function judged(seen: Snapshot, memory: RolloutMemory, parts: Parts): Snapshot {
+  const recorded = stateOf(seen);
+  if (recorded === undefined) return seen;
   // The same revision may come again, after a retry or a revert: it is another rollout then.
-  const rollout = `${state.revision}/${state.attempt}/${state.startedAt}`;
+  const rollout = `${recorded.revision}/${recorded.attempt}/${recorded.startedAt}`;
   if (memory.rollout !== rollout) parts.forget(memory, rollout);
-  const policy = policyOf(state, memory, parts);
-  const mark = s.route?.record?.mark;
-  const carried = {
-    state,
-    routeWeight: routeWeight(s),
-    propagation: s.limits.propagation,
-    flinchedAt: mark?.kind === 'flinch' ? mark.at : undefined,
-    acceptedAt: s.routeAcceptedSince,
-    warmUp: parts.settings.config.profiles.get(state.spec.profile)?.warmUp ?? millis(0),
-    replicas: s.deployment.replicas,
-  };
+  const policy = policyOf(recorded, memory, parts);
+  const s = afterRestart(seen, policy, memory, parts);
+  const state = stateOf(s) ?? recorded;
+  const carried = carriedBy(s, state, parts);
   for (const readings of memory.inbox.splice(0)) {
     takeReadings(memory, readings, policy, carried, (poll, evidence) => {
       parts.polls.add(keyOf(s), pollsOf(state), explainPoll(poll, evidence, policy));
@@ -124,7 +117,8 @@ function judged(s: Snapshot, memory: RolloutMemory, parts: Parts): Snapshot {
   if (isLost) tellLoss(s, evidence, memory, parts);
   const judgement = judge(evidence, policy, { now: s.now, warming: isWarming(s.now, carried) });
   const told = withExcess(explained(judgement, memory), lastPoll(parts.polls, keyOf(s), state));
-  const verdict = withPod(ofThisStep(told, evidence, s), s, evidence, policy, memory);
+  const ofStep = withEarlier(ofThisStep(told, evidence, s), state.restartedPod);
+  const { verdict, sickPod, isNew } = excused(ofStep, s, evidence, policy, memory);
   if (memory.firstFailureAt === undefined && verdict.failedRequests > 0) {
     memory.firstFailureAt = state.failedRequests > 0 ? null : (evidence.at ?? s.now);
   }
@@ -143,8 +137,21 @@ function judged(s: Snapshot, memory: RolloutMemory, parts: Parts): Snapshot {
   const flinch = suspicion(s, state, evidence, policy);
   // Another process may have recorded last; a loss is recorded at once, or the next costs no more.
   memory.lastRecordedAt ??= state.summary.updatedAt;
-  const lastRecordedAt = isLost ? instant(0) : memory.lastRecordedAt;
-  return { ...s, state: current, verdict, flinch, ladder: choice, lastRecordedAt };
+  const lastRecordedAt = isLost || isNew === true ? instant(0) : memory.lastRecordedAt;
+  return { ...s, state: current, verdict, flinch, sickPod, ladder: choice, lastRecordedAt };
+}
+
+function carriedBy(s: Snapshot, state: RolloutState, parts: Parts): Carried {
+  const mark = s.route?.record?.mark;
+  return {
+    state,
+    routeWeight: routeWeight(s),
+    propagation: s.limits.propagation,
+    flinchedAt: mark?.kind === 'flinch' ? mark.at : undefined,
+    acceptedAt: s.routeAcceptedSince,
+    warmUp: parts.settings.config.profiles.get(state.spec.profile)?.warmUp ?? millis(0),
+    replicas: s.deployment.replicas,
+  };
 }
 
 /** Only a step that is in force can be too much. */

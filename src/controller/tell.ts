@@ -54,8 +54,11 @@ function trackHold(s: Snapshot, decision: Decision, memory: RolloutMemory): Mill
   return millis(s.now - memory.hold.since);
 }
 
+/** Rules whose reason to hold is the verdict's. */
+const verdictRules: ReadonlySet<string> = new Set(['cannotJudge', 'sickPod', 'restartAwaited']);
+
 const holdReason = (s: Snapshot, decision: Decision): string =>
-  decision.rule === 'cannotJudge' && s.verdict?.kind === 'inconclusive'
+  verdictRules.has(decision.rule) && s.verdict?.kind === 'inconclusive'
     ? s.verdict.reason
     : decision.rule;
 

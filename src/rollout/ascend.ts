@@ -14,7 +14,7 @@ import {
   waiting,
   watched,
 } from './conditions.ts';
-import type { Decision } from './decision.ts';
+import type { Decision, Goal } from './decision.ts';
 import { listing } from './listing.ts';
 import type { Condition, Waiting } from './mechanism.ts';
 import {
@@ -170,7 +170,7 @@ export const sustain: readonly Condition[] = [
     name: 'weight is lowered for now',
     met: (s, d) => d.goal.kind !== 'flinch' || (s.route?.weight ?? 0) <= d.goal.to,
     toward: (s, d): Action => {
-      const goal = d.goal as { readonly to: Percent; readonly because: string };
+      const goal = d.goal as Extract<Goal, { readonly kind: 'flinch' }>;
       const revision = s.canary?.podHash ?? '';
       const mark = {
         kind: 'flinch',
@@ -178,6 +178,7 @@ export const sustain: readonly Condition[] = [
         rule: d.rule,
         because: goal.because,
         at: s.now,
+        ...(goal.pod === undefined ? {} : { pod: goal.pod }),
       } as const;
       return { kind: 'flinch-route', to: goal.to, mark };
     },

@@ -1,7 +1,9 @@
-import { describeSpan, elapsed, type Millis, millis, percent } from '../lib/units.ts';
-import type { Decision } from './decision.ts';
+import { describeSpan, elapsed, millis, percent } from '../lib/units.ts';
+import { type Answer, answer, type Decision } from './decision.ts';
+import { afterFlinch } from './flinched.ts';
 import { heldBecause, isGuard } from './hold.ts';
 import { requestFor } from './request.ts';
+import { awaitRestart, restartOverdue, takeOffSickPod } from './sick-pod.ts';
 import {
   carriedIndex,
   isPinnedByUs,
@@ -14,10 +16,9 @@ import {
   stateOf,
   wantedRevision,
 } from './snapshot.ts';
-import type { Outcome, Phase, RolloutState } from './state.ts';
+import type { Outcome, RolloutState } from './state.ts';
 import { brokenPods } from './trouble.ts';
 
-type Answer = Omit<Decision, 'rule'>;
 /** A rule answers, or passes by saying `undefined`. */
 export type Rule = (s: Snapshot) => Answer | undefined;
 
@@ -101,6 +102,7 @@ export const rules = {
   },
   evidenceWorse: (s) =>
     s.verdict?.kind === 'fail' ? rollBack(s, 'evidenceWorse', s.verdict.because) : undefined,
+  sickPod: (s) => takeOffSickPod(s),
   flinch: (s) =>
     s.flinch?.kind === 'lower'
       ? answer(
@@ -133,6 +135,10 @@ export const rules = {
   paused: (s) => {
     const held = stateOf(s)?.pause;
     return held ? answer('paused', { kind: 'hold' }, `paused: ${held.because}`) : undefined;
+  },
+  restartAwaited: (s) => {
+    const late = restartOverdue(s);
+    return late === undefined ? awaitRestart(s) : rollBack(s, 'restartAwaited', late);
   },
   flinched: (s) => afterFlinch(s),
   skipRequested: (s) =>
@@ -179,18 +185,6 @@ export function decide(s: Snapshot): Decision {
   // The last rule always answers.
   return { rule: 'gathering', ...answer('progressing', { kind: 'hold' }, 'gathering evidence') };
 }
-
-const answer = (
-  phase: Phase,
-  goal: Decision['goal'],
-  because: string,
-  lookAgain?: Millis,
-): Answer => ({
-  phase,
-  goal,
-  because,
-  ...(lookAgain === undefined ? {} : { lookAgain }),
-});
 
 /** Anything of ours beside the annotations the user wrote. */
 const hasTraces = (s: Snapshot): boolean =>
@@ -313,24 +307,6 @@ function handOnRoute(s: Snapshot): Answer | undefined {
   const said = `the route carries ${weight} % and not ${to} %: changed by somebody else`;
   if (weight < to) return pause(s, state, 'route', said);
   return answer('progressing', { kind: 'carry', index: state.step.index }, said);
-}
-
-/** The weight stays low while the suspicion lasts; the way back is a raise of its own. */
-function afterFlinch(s: Snapshot): Answer | undefined {
-  const state = stateOf(s);
-  const mark = s.route?.record?.mark;
-  // No step was taken yet, or somebody's hand was quicker: nothing is left to return to.
-  const carried = s.spec?.steps[carriedIndex(s)] ?? 0;
-  if (mark?.kind !== 'flinch' || !state || routeWeight(s) >= carried) return undefined;
-  const at = `${routeWeight(s)} % instead of ${state.step.to} %`;
-  // A return that was recorded is finished: until it is in force nothing is suspected anew.
-  return s.flinch?.kind === 'return' || state.step.inForceAt === null
-    ? answer(
-        'progressing',
-        { kind: 'carry', index: carriedIndex(s) },
-        s.flinch?.because ?? 'the suspicion is over',
-      )
-    : answer('holding', { kind: 'hold' }, `suspicious, at ${at}: ${mark.because}`);
 }
 
 function overdue(s: Snapshot): Answer | undefined {

@@ -1,6 +1,7 @@
 import type { Millis, Percent } from '../lib/units.ts';
 import type { Rejection } from './snapshot.ts';
 import type { Outcome, Phase, RolloutState } from './state.ts';
+import type { MarkedPod } from './views.ts';
 
 /** What should be true. `mechanism.ts` finds the next write on the way there. */
 export type Goal =
@@ -13,7 +14,13 @@ export type Goal =
   | { readonly kind: 'carry'; readonly index: number; readonly requestId?: string }
   /** Keep what is. */
   | { readonly kind: 'hold' }
-  | { readonly kind: 'flinch'; readonly to: Percent; readonly because: string }
+  | {
+      readonly kind: 'flinch';
+      readonly to: Percent;
+      readonly because: string;
+      /** Fails alone: the way back begins when it is gone or has restarted. */
+      readonly pod?: MarkedPod;
+    }
   | { readonly kind: 'record'; readonly state: RolloutState }
   | { readonly kind: 'promote'; readonly requestId?: string }
   | { readonly kind: 'roll-back'; readonly outcome: Outcome }
@@ -35,3 +42,18 @@ export interface Decision {
   /** Look again after this time even if nothing happens. */
   readonly lookAgain?: Millis;
 }
+
+/** What a rule answers; its name is added by the table. */
+export type Answer = Omit<Decision, 'rule'>;
+
+export const answer = (
+  phase: Phase,
+  goal: Decision['goal'],
+  because: string,
+  lookAgain?: Millis,
+): Answer => ({
+  phase,
+  goal,
+  because,
+  ...(lookAgain === undefined ? {} : { lookAgain }),
+});

@@ -80,7 +80,9 @@ function held(s: Snapshot, decision: Decision, heldFor: number): readonly Notice
   const state = stateOf(s);
   if (state === undefined) return [];
   const step = carriedIndex(s) + 1;
-  if (decision.phase === 'holding' && heldFor >= s.limits.holdNotice) {
+  // Who is to restart a pod has to know at once.
+  const isUrgent = decision.rule === 'restartAwaited';
+  if (decision.phase === 'holding' && (isUrgent || heldFor >= s.limits.holdNotice)) {
     const reason = s.verdict?.kind === 'inconclusive' ? s.verdict.reason : decision.rule;
     return [noticeOf(s, decision, 'hold', noticeId(state, 'hold', `${step}-${reason}`))];
   }

@@ -7,6 +7,7 @@ import type { PauseMode, Problem, RolloutRequest, RolloutSpec } from './rollout-
 import { type Limits, noticeId, type RolloutState } from './state.ts';
 import type {
   DeploymentView,
+  MarkedPod,
   PodView,
   ReplicaSetView,
   RouteView,
@@ -107,6 +108,8 @@ export interface Snapshot {
   readonly verdict: Verdict | undefined;
   /** What the first strong suspicion asks for, or its end. */
   readonly flinch: FlinchAdvice | undefined;
+  /** A canary pod that a rejection rests upon alone, with its numbers in words. */
+  readonly sickPod?: { readonly pod: MarkedPod; readonly because: string } | undefined;
   /** Ids of notices that are settled: delivered, or given up. */
   readonly settledNotices: ReadonlySet<string>;
   readonly lastRecordedAt: Since;

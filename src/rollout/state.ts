@@ -74,6 +74,8 @@ export interface RolloutState {
    * evidence, which it must outlive.
    */
   readonly alphaShare?: number;
+  /** The canary pod that failed alone and was restarted; another one is the release's doing. */
+  readonly restartedPod?: RestartedPod;
   /** How far the samples behind `evidence` were counted, for going on after a restart. */
   readonly stream: StoredPlace | null;
   readonly exposedRequests: number;
@@ -82,6 +84,14 @@ export interface RolloutState {
   /** Ids of notices that were delivered. */
   readonly delivered: readonly string[];
   readonly summary: StatusSummary;
+}
+
+/** Evidence begins anew with another pod; what the one before it answered is kept for people. */
+export interface RestartedPod {
+  readonly name: string;
+  readonly uid: string;
+  readonly exposedRequests: number;
+  readonly failedRequests: number;
 }
 
 export interface CheckSummary {

@@ -109,6 +109,15 @@ export interface RouteMark {
   readonly because: string;
   /** When it was decided. */
   readonly at: Instant;
+  /** Of a flinch to nothing: the pod that fails alone, and that is waited for. */
+  readonly pod?: MarkedPod;
+}
+
+/** One pod as it was when it was blamed: another uid or more restarts are another pod. */
+export interface MarkedPod {
+  readonly name: string;
+  readonly uid: string;
+  readonly restarts: number;
 }
 
 /** One route as its traffic provider reads it for one Deployment. */

@@ -78,6 +78,14 @@ const state = z.strictObject({
   requestId: text.nullable(),
   bounds: z.record(z.string(), z.array(z.number().min(0)).max(32)).nullable(),
   alphaShare: z.number().gt(0).max(1).optional(),
+  restartedPod: z
+    .strictObject({
+      name: text,
+      uid: text,
+      exposedRequests: z.number().min(0),
+      failedRequests: z.number().min(0),
+    })
+    .optional(),
   // Packed by `analysis`, which alone can tell whether it is whole.
   evidence: z.record(z.string(), z.unknown()).nullable(),
   stream: z

@@ -48,15 +48,114 @@ async function open({ rates, rps = 200, canary = {} }: Fault): Promise<void> {
 const told = () => world.notices.map(({ kind }) => kind);
 const reason = () => world.notices.at(-1)?.because ?? '';
 
-test('a rejection that rests upon one pod names it, with its numbers', async () => {
+const sickPod = () => /pod (web-\S+) fails alone/.exec(reason())?.[1] ?? '';
+const untilTold = (kind: string, span = 120) =>
+  world.clock.runUntil(() => told().includes(kind as never), seconds(span));
+/** Bad answers of the new version. */
+const failed = () => world.traffic.answered.get('v2')?.bad ?? 0;
+
+test('one sick pod is named, without traffic, and its restart lets the release pass', async () => {
   await open({ rates: [0, 0.8, 0, 0] });
-  await world.clock.runUntil(() => told().includes('rollback'), seconds(120));
-  expect(told()).toEqual(['rollback']);
-  expect(reason()).toMatch(/pod web-\S+ fails alone: \d+ of its \d+ requests, none of \d+ of the/);
+  await untilTold('hold');
+  expect(world.weight).toBe(0);
+  expect(told()).toEqual(['hold']);
+  expect(reason()).toMatch(/fails alone: \d+ of its \d+ requests, none of \d+ of the others/);
+  expect(reason()).toContain(`kubectl delete pod ${sickPod()} -n shop`);
+  const before = failed();
+  await world.clock.advance(seconds(120));
+  expect(world.weight).toBe(0);
+  expect(failed()).toBe(before);
+  await world.deletePod(sickPod());
+  await world.clock.runUntil(() => world.weight === 50, seconds(60));
+  await world.settle();
+  expect(told()).toEqual(['hold', 'promotion']);
+  // What was counted before the restart is not forgotten.
+  const [first, last] = world.notices.map(({ failedRequests }) => failedRequests);
+  expect(first).toBeGreaterThan(3);
+  expect(last).toBe(first);
+  expect(world.traffic.lost).toBe(0);
 });
 
-test('a release that is bad everywhere is not blamed on a pod', async () => {
-  await open({ rates: [0.8, 0.8, 0.8, 0.8] });
-  await world.clock.runUntil(() => told().includes('rollback'), seconds(120));
-  expect(reason()).not.toContain('alone');
+test('a sick pod that nobody restarts: the release is rolled back', async () => {
+  await open({ rates: [0, 0.8, 0, 0] });
+  await untilTold('hold');
+  const before = failed();
+  await world.clock.advance(seconds(590));
+  expect(told()).toEqual(['hold']);
+  await untilTold('rollback', 30);
+  expect(reason()).toContain('not restarted within 10 min');
+  expect(failed()).toBe(before);
+  await world.settle();
+  expect(world.isAtRest()).toBe(true);
+});
+
+test('a second sick pod is the release: rolled back at once, and named', async () => {
+  await open({ rates: [0, 0.8, 0, 0, 0.8] });
+  await untilTold('hold');
+  await world.deletePod(sickPod());
+  await untilTold('rollback');
+  expect(reason()).toContain('fails alone');
+  expect(told()).toEqual(['hold', 'rollback']);
+});
+
+test.each([0.05, 0.3, 1])('bad everywhere at %d is cut as before, at once', async (rate) => {
+  await open({ rates: [rate, rate, rate, rate] });
+  await untilTold('rollback', 300);
+  const apart = [world.history.findLast(({ weight }) => weight > 0)?.at, failed()];
+  life.kill();
+  world.stop();
+  // The same, by a source that does not tell pods apart.
+  await open({ rates: [rate, rate, rate, rate], canary: { blind: true } });
+  await untilTold('rollback', 300);
+  expect([world.history.findLast(({ weight }) => weight > 0)?.at, failed()]).toEqual(apart);
+  expect(told()).toEqual(['rollback']);
+});
+
+test('a crash while it waits: whoever comes next waits no longer, and goes on', async () => {
+  await open({ rates: [0, 0.8, 0, 0] });
+  await untilTold('hold');
+  await world.clock.advance(seconds(300));
+  const pod = sickPod();
+  life.kill();
+  life = world.start();
+  await world.clock.advance(seconds(280));
+  expect([world.weight, told().includes('rollback')]).toEqual([0, false]);
+  await world.deletePod(pod);
+  await world.settle();
+  expect(told().at(-1)).toBe('promotion');
+});
+
+const alphaShare = (): unknown => {
+  const texts = world.cluster
+    .list('apps/v1', 'replicasets', world.namespace)
+    .flatMap(({ metadata }) => metadata.annotations?.['haldane.dev/state'] ?? []);
+  return (JSON.parse(texts[0] ?? '{}') as { readonly alphaShare?: number }).alphaShare;
+};
+
+test.each([1, 2, 3])('a crash at write %d of the way back halves α once', async (write) => {
+  for (const moment of ['before', 'after'] as const) {
+    await open({ rates: [0, 0.8, 0, 0] });
+    await untilTold('hold');
+    await world.clock.advance(seconds(5));
+    const pod = sickPod();
+    life.kill();
+    await world.deletePod(pod);
+    life = world.start({ write, moment });
+    await world.clock.runUntil(() => !life.alive, seconds(60));
+    life = world.start();
+    await world.clock.runUntil(() => world.weight === 50, seconds(60));
+    expect(alphaShare()).toBe(0.5);
+    await world.settle();
+    expect(told().at(-1)).toBe('promotion');
+    if (moment === 'before') {
+      life.kill();
+      world.stop();
+    }
+  }
+});
+
+test('with fewer than three canary pods nothing waits', async () => {
+  await open({ rates: [0.8, 0], canary: { replicas: 4 } });
+  await untilTold('rollback');
+  expect(told()).toEqual(['rollback']);
 });

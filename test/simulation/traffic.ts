@@ -26,6 +26,8 @@ export interface TrafficOptions {
   readonly errorRate: (version: string) => number;
   /** Share of bad answers by pod instead; the source then tells pods apart. */
   readonly podErrorRate?: ((pod: string, version: string) => number) | undefined;
+  /** The source does not tell pods apart, whatever they do. */
+  readonly blind?: boolean;
   /** Share of answers that take longer than half a second; 1 % if absent. */
   readonly slowRate?: (version: string) => number;
 }
@@ -151,7 +153,7 @@ export function createTraffic(options: TrafficOptions): Traffic {
     set propagation(value: Millis) {
       state.propagation = value;
     },
-    source: sourceOver(samples, () => state.outage),
+    source: sourceOver(samples, () => state.outage, options.blind === true),
     start: () => {
       state.since = clock.monotonic();
       state.running = true;
@@ -255,6 +257,7 @@ function byVersion(pods: readonly KubernetesObject[]): readonly Answering[] {
 function sourceOver(
   samples: ReadonlyMap<string, readonly Sample[]>,
   outage: () => boolean | UnusableCode,
+  blind: boolean,
 ): MetricSource {
   const read = (requests: readonly EvidenceRequest[], at: Instant) => {
     const readings = new Map<string, Reading>();
@@ -268,7 +271,7 @@ function sourceOver(
           if (rows.length === 0) return [];
           return check.kind === 'histogram'
             ? histogramOf(arm, name, rows)
-            : errorsOf(arm, name, pod, rows);
+            : errorsOf(arm, name, blind ? '' : pod, rows);
         });
       });
       const fault = outage();

@@ -63,6 +63,8 @@ export interface WorldOptions {
   readonly errorRate?: (version: string) => number;
   /** Share of bad answers by pod instead; the source then tells pods apart. */
   readonly podErrorRate?: (pod: string, version: string) => number;
+  /** The source does not tell pods apart, whatever they do. */
+  readonly blind?: boolean;
   /** Share of answers that take longer than half a second. */
   readonly slowRate?: (version: string) => number;
   readonly propagation?: Millis;
@@ -160,6 +162,7 @@ export class World {
       propagation: options.propagation ?? millis(500),
       errorRate: options.errorRate ?? (() => 0),
       podErrorRate: options.podErrorRate,
+      blind: options.blind === true,
       ...(options.slowRate === undefined ? {} : { slowRate: options.slowRate }),
     });
     this.#watchRoute();

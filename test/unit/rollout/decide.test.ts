@@ -39,6 +39,13 @@ const marked = (kind: RouteMark['kind'], weight = 0) => {
     route: { ...route, record: { ...(route.record as object), mark: mark(kind) } as never },
   };
 };
+const sickPod = { name: 'a', uid: 'uid-a', restarts: 0 };
+const restartedPod = { name: 'a', uid: 'uid-a', exposedRequests: 9, failedRequests: 7 };
+const markedPod = (since: Instant) => {
+  const route = aRoute({ weight: percent(0) });
+  const about = { ...mark('flinch'), at: since, pod: sickPod };
+  return { route: { ...route, record: { ...(route.record as object), mark: about } as never } };
+};
 const crashed = (hash: string) =>
   aPod(hash, 0, { ready: false, trouble: { kind: 'crashed', message: 'container web crashed' } });
 const crashedAt = (hash: string, endedAt: Instant) => {
@@ -244,6 +251,20 @@ const rows: Row[] = [
     'flinch',
     'flinch',
   ],
+  [
+    'a rejection rests upon one pod',
+    { verdict: inconclusive('sick-pod'), sickPod: { pod: sickPod, because: 'pod a fails alone' } },
+    'sickPod',
+    'flinch',
+  ],
+  ['a pod is waited for', markedPod(at(-1)), 'restartAwaited', 'hold'],
+  ['a pod is waited for too long', markedPod(at(-600)), 'restartAwaited', 'roll-back'],
+  [
+    'a pod was restarted',
+    { ...markedPod(at(-1)), state: aState({ restartedPod }) },
+    'restartAwaited',
+    'carry',
+  ],
   ['a suspicion lasts', marked('flinch', 1), 'flinched', 'hold'],
   [
     'a suspicion lasts although the step would pass',
@@ -394,6 +415,7 @@ describe('safety, whatever else is so', () => {
       'firstStep',
       'weightNotInForce',
       'weightChangedByHand',
+      'restartAwaited',
       'flinched',
     ];
     const decision = decide(aSnapshot(change));

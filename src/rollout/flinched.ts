@@ -1,0 +1,20 @@
+import { type Answer, answer } from './decision.ts';
+import { carriedIndex, routeWeight, type Snapshot, stateOf } from './snapshot.ts';
+
+/** The weight stays low while the suspicion lasts; the way back is a raise of its own. */
+export function afterFlinch(s: Snapshot): Answer | undefined {
+  const state = stateOf(s);
+  const mark = s.route?.record?.mark;
+  // No step was taken yet, or somebody's hand was quicker: nothing is left to return to.
+  const carried = s.spec?.steps[carriedIndex(s)] ?? 0;
+  if (mark?.kind !== 'flinch' || !state || routeWeight(s) >= carried) return undefined;
+  const at = `${routeWeight(s)} % instead of ${state.step.to} %`;
+  // A return that was recorded is finished: until it is in force nothing is suspected anew.
+  return s.flinch?.kind === 'return' || state.step.inForceAt === null
+    ? answer(
+        'progressing',
+        { kind: 'carry', index: carriedIndex(s) },
+        s.flinch?.because ?? 'the suspicion is over',
+      )
+    : answer('holding', { kind: 'hold' }, `suspicious, at ${at}: ${mark.because}`);
+}
