@@ -82,13 +82,9 @@ export function excused(
   return { verdict: held(verdict, because), sickPod: { pod: { name, uid, restarts }, because } };
 }
 
-/** The mark of a pod that is waited for; none once a raise is recorded. */
-function awaitedMark(s: Snapshot): ReturnType<typeof sickPodMark> {
-  const state = stateOf(s);
-  return state?.restartedPod === undefined && state?.step.inForceAt != null
-    ? sickPodMark(s)
-    : undefined;
-}
+/** The mark of a pod that is waited for. */
+const awaitedMark = (s: Snapshot): ReturnType<typeof sickPodMark> =>
+  stateOf(s)?.restartedPod === undefined ? sickPodMark(s) : undefined;
 
 const held = ({ blame, ...verdict }: Verdict, because: string): Verdict => ({
   kind: 'inconclusive',
@@ -115,9 +111,11 @@ export function afterRestart(
   parts: Pick<Parts, 'events'>,
 ): Snapshot {
   const [state, mark] = [stateOf(s), awaitedMark(s)];
-  if (state === undefined || mark === undefined || !isRestarted(s, mark.pod)) return s;
-  if (memory.restartedPod?.uid !== mark.pod.uid) beginAnew(s, state, mark.pod, policy, memory);
-  tellRestart(s, mark.pod.name, memory, parts);
+  if (state === undefined || state.restartedPod !== undefined) return s;
+  if (mark !== undefined && memory.restartedPod === undefined && isRestarted(s, mark.pod)) {
+    beginAnew(s, state, mark.pod, policy, memory);
+    tellRestart(s, mark.pod.name, memory, parts);
+  }
   const { restartedPod } = memory;
   return restartedPod === undefined ? s : { ...s, state: { ...state, restartedPod } };
 }
@@ -143,7 +141,6 @@ function tellRestart(
   parts: Pick<Parts, 'events'>,
 ): void {
   const alphaShare = memory.evidence?.alphaShare ?? 1;
-  if (memory.alphaTold === alphaShare) return;
   // Told here, with what led to it.
   memory.alphaTold = alphaShare;
   const cost = `a rollback needs ${1 / alphaShare} times as much as at first`;

@@ -61,8 +61,8 @@ export function restartOverdue(s: Snapshot): string | undefined {
 export function awaitRestart(s: Snapshot): Answer | undefined {
   const [mark, state] = [sickPodMark(s), stateOf(s)];
   if (mark === undefined || state === undefined) return undefined;
-  // A raise that somebody asked for and that is recorded is finished, too.
-  if (state.restartedPod !== undefined || state.step.inForceAt === null) {
+  // A raise that is recorded meanwhile, by whoever saw the route before, changes nothing.
+  if (state.restartedPod !== undefined) {
     const because = `pod ${mark.pod.name} was restarted: evidence begins anew`;
     return answer('progressing', { kind: 'carry', index: carriedIndex(s) }, because);
   }

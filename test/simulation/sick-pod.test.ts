@@ -1,8 +1,11 @@
-import { afterEach, expect, test } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
 import { seconds } from '../../src/lib/units.ts';
 import { type Life, World, type WorldOptions } from './world.ts';
 
 // One canary pod of several that fails, through the whole controller in virtual time.
+
+// Minutes of virtual time take a while on a busy machine.
+vi.setConfig({ testTimeout: 120_000 });
 
 let world: World;
 let life: Life;
@@ -76,12 +79,15 @@ test('one sick pod is named, without traffic, and its restart lets the release p
   expect(world.traffic.lost).toBe(0);
 });
 
-test('a sick pod that nobody restarts: the release is rolled back', async () => {
+test('a sick pod that nobody restarts: rolled back in time, after a crash too', async () => {
   await open({ rates: [0, 0.8, 0, 0] });
   await untilTold('hold');
   const before = failed();
-  await world.clock.advance(seconds(590));
-  expect(told()).toEqual(['hold']);
+  await world.clock.advance(seconds(300));
+  life.kill();
+  life = world.start();
+  await world.clock.advance(seconds(290));
+  expect(told()).not.toContain('rollback');
   await untilTold('rollback', 30);
   expect(reason()).toContain('not restarted within 10 min');
   expect(failed()).toBe(before);
@@ -109,20 +115,6 @@ test.each([0.05, 0.3, 1])('bad everywhere at %d is cut as before, at once', asyn
   await untilTold('rollback', 300);
   expect([world.history.findLast(({ weight }) => weight > 0)?.at, failed()]).toEqual(apart);
   expect(told()).toEqual(['rollback']);
-});
-
-test('a crash while it waits: whoever comes next waits no longer, and goes on', async () => {
-  await open({ rates: [0, 0.8, 0, 0] });
-  await untilTold('hold');
-  await world.clock.advance(seconds(300));
-  const pod = sickPod();
-  life.kill();
-  life = world.start();
-  await world.clock.advance(seconds(280));
-  expect([world.weight, told().includes('rollback')]).toEqual([0, false]);
-  await world.deletePod(pod);
-  await world.settle();
-  expect(told().at(-1)).toBe('promotion');
 });
 
 const alphaShare = (): unknown => {

@@ -254,7 +254,8 @@ function onRoute(
         ...now,
         ...written,
         weight: action.to,
-        routeMark: 'flinch',
+        routeMark: action.mark.pod === undefined ? 'flinch' : 'sick',
+        podRestarted: false,
         markOf: canary,
         byHand: false,
       };

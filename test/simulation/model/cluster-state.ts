@@ -24,6 +24,8 @@ export interface Recorded {
   readonly delivered: number;
   /** How it ends is recorded. */
   readonly ended: boolean;
+  /** One sick pod was restarted. */
+  readonly restarted: boolean;
 }
 
 /** A ReplicaSet of ours: bare, without our label, or adopted. */
@@ -64,7 +66,8 @@ export interface Cluster {
   readonly services: number;
   /** Template that the route's record names; −1 without. */
   readonly record: number;
-  readonly routeMark: '' | 'rejected' | 'withdrawn' | 'flinch';
+  /** `sick`: one pod is to be restarted; `overdue`: it should have been long ago. */
+  readonly routeMark: '' | 'rejected' | 'withdrawn' | 'flinch' | 'sick' | 'overdue';
   readonly markOf: number;
   readonly weight: number;
   readonly route: 'written' | 'accepted' | 'in-force' | 'refused' | 'refused-long';
@@ -72,7 +75,7 @@ export interface Cluster {
   readonly drained: boolean;
   readonly stableReady: boolean;
   readonly verdict: 'none' | 'pass' | 'fail' | 'guard';
-  readonly flinch: '' | 'lower' | 'return';
+  readonly flinch: '' | 'lower' | 'return' | 'sick';
   readonly request: { readonly verb: Verb; readonly of: number; readonly step: number } | undefined;
 
   // Not in the cluster: what the world may still do, and what has truly been earned.
@@ -83,6 +86,8 @@ export interface Cluster {
   readonly earned: number;
   /** Somebody put the weight where it is. */
   readonly byHand: boolean;
+  /** The pod that the mark names is another one now. */
+  readonly podRestarted: boolean;
   /** Pods of the canary or of stable failed by themselves. */
   readonly podsFailed: boolean;
 }
@@ -125,6 +130,7 @@ export const atRest = (mode: Cluster['mode'], budgets: Budgets): Cluster => ({
   ...budgets,
   earned: 0,
   byHand: false,
+  podRestarted: false,
   podsFailed: false,
 });
 
@@ -139,6 +145,7 @@ export const firstRecord = (attempt: number): Recorded => ({
   attempt,
   delivered: 0,
   ended: false,
+  restarted: false,
 });
 
 /** Weight that a recorded step asks for. */
@@ -176,10 +183,10 @@ const words = [
   ['none', 'empty', 'full'],
   ['bare', 'released', 'adopted'],
   ['none', 'late', 'broken'],
-  ['', 'rejected', 'withdrawn', 'flinch'],
+  ['', 'rejected', 'withdrawn', 'flinch', 'sick', 'overdue'],
   ['written', 'accepted', 'in-force', 'refused', 'refused-long'],
   ['none', 'pass', 'fail', 'guard'],
-  ['', 'lower', 'return'],
+  ['', 'lower', 'return', 'sick'],
 ] as const;
 const numbers = words.map((list) => new Map<string, number>(list.map((word, i) => [word, i])));
 const of = (list: number, word: string): number => numbers[list]?.get(word) ?? 0;
@@ -198,10 +205,10 @@ export function keyOf(c: Cluster): string {
     c.rejected + 8 * of(1, c.progressing) + 32 * c.succeeded,
     of(2, c.native[0] ?? '') + 3 * of(2, c.native[1] ?? '') + 9 * of(2, c.native[2] ?? ''),
     pins.indexOf(c.pin) + 8 * c.services,
-    c.record + 1 + 4 * of(5, c.routeMark) + 16 * c.markOf + 64 * weights.indexOf(c.weight as 0),
+    c.record + 1 + 4 * of(5, c.routeMark) + 32 * c.markOf + 128 * weights.indexOf(c.weight as 0),
     of(6, c.route) + 8 * Number(c.drained) + 16 * Number(c.stableReady) + 32 * of(7, c.verdict),
     of(8, c.flinch) + 4 * Number(c.byHand) + 8 * Number(c.podsFailed) + 16 * c.earned,
-    c.userEdits + 8 * c.requests + 64 * c.faults,
+    c.userEdits + 8 * c.requests + 64 * c.faults + 1024 * Number(c.podRestarted),
     ...c.ours.flatMap((set) => (set === undefined ? [0] : codesOf(set))),
     ...(c.request === undefined
       ? []
@@ -213,11 +220,9 @@ export function keyOf(c: Cluster): string {
 function codesOf({ kind, replicas, available, trouble, state }: Ours): readonly number[] {
   const shape = 1 + of(3, kind) + 4 * replicas + 16 * available + 64 * of(4, trouble);
   if (state === 'unreadable') return [shape, 0];
-  const { index, fromIndex, from, inForce, paused, taken, attempt, delivered, ended } = state;
+  const { index, fromIndex, from, inForce, paused, taken, attempt, delivered } = state;
   const ladderCodes = index + 1 + 4 * (fromIndex + 1) + 16 * weights.indexOf(from as 0);
   const flags = Number(inForce) + 2 * Number(paused) + 4 * Number(taken);
-  return [
-    shape,
-    1 + ladderCodes + 128 * (flags + 8 * delivered + 32 * (attempt - 1) + 64 * Number(ended)),
-  ];
+  const ends = 64 * Number(state.ended) + 128 * Number(state.restarted);
+  return [shape, 1 + ladderCodes + 128 * (flags + 8 * delivered + 32 * (attempt - 1) + ends)];
 }

@@ -23,7 +23,8 @@ export interface Event {
 }
 
 export function eventsOf(c: Cluster): readonly Event[] {
-  return [...kubernetes(c), ...gateway(c), ...samples(c), ...people(c), ...faults(c)];
+  const ours = [...samples(c), ...sickPods(c)];
+  return [...kubernetes(c), ...gateway(c), ...ours, ...people(c), ...faults(c)];
 }
 
 const event = (name: string, next: Cluster, fair = true): Event => ({ name, next, fair });
@@ -84,6 +85,19 @@ function* gateway(c: Cluster): Iterable<Event> {
   if (c.route === 'accepted') yield event('the data plane follows', { ...c, route: 'in-force' });
   if (c.route === 'refused')
     yield event('the gateway refuses for long', { ...c, route: 'refused-long' }, false);
+}
+
+/** A pod that fails alone is restarted by a person, or by nobody. */
+function* sickPods(c: Cluster): Iterable<Event> {
+  const state = stateAt(c, canaryIndex(c));
+  if (c.routeMark === 'sick')
+    yield event('nobody restarts the pod', { ...c, routeMark: 'overdue' });
+  if (c.routeMark === 'sick' && !c.podRestarted)
+    yield event('the pod is restarted', { ...c, podRestarted: true }, false);
+  if (state === undefined || !state.inForce || state.restarted || c.flinch !== '') return;
+  if (c.weight === 0 || c.route !== 'in-force' || !c.stableReady) return;
+  if (state.index < steps.length && c.routeMark !== 'sick' && c.routeMark !== 'overdue')
+    yield event('one pod fails alone', { ...c, flinch: 'sick' }, false);
 }
 
 /** A verdict is of the step in force and of the weight that the route carries. */

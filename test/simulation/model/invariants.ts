@@ -106,6 +106,9 @@ function wrongRaise(before: Cluster, after: Cluster, late: boolean): string | un
     return 'S4: a rejected revision was raised';
   if (before.byHand && !state.paused && state.index >= 0 && before.weight < state.from)
     return 'S4: raised over somebody’s hand';
+  const isSick = before.routeMark === 'sick' || before.routeMark === 'overdue';
+  if (isSick && !state.restarted && !state.taken)
+    return 'S4: raised while the pod that fails alone is still there';
   if (state.paused && !late && before.request?.verb !== 'promote') return 'S4: raised while paused';
   if ((set?.available ?? 0) === 0 && !before.podsFailed)
     return 'I1: raised for a canary without ready pods';

@@ -7,10 +7,13 @@ import { Search } from './search.ts';
 test.each([
   { mode: 'on-change', userEdits: 2, requests: 0, faults: 0 },
   { mode: 'at-rest', userEdits: 1, requests: 1, faults: 1 },
+  { mode: 'on-change', userEdits: 1, requests: 0, faults: 0 },
 ] as const)('no state breaks an invariant: $mode', ({ mode, ...budgets }) => {
   const search = new Search(mode, budgets);
-  const { violations, states } = search.run({ states: 25_000 });
+  // The last one reaches the restart of a sick pod, and the way back.
+  const wanted = budgets.userEdits + budgets.requests + budgets.faults === 1 ? 40_000 : 25_000;
+  const { violations, states } = search.run({ states: wanted });
   expect(violations).toEqual([]);
-  expect(states).toBeGreaterThanOrEqual(25_000);
+  expect(states).toBeGreaterThanOrEqual(wanted);
   expect(stuckStates(search.clusters)).toEqual([]);
 });

@@ -51,6 +51,8 @@ const outcome = {
   weight: percent(0),
   step: 0,
 } as const;
+const pod = { name: 'sick', uid: 'uid-sick', restarts: 0 };
+const restartedPod = { name: 'sick', uid: 'uid-sick', exposedRequests: 0, failedRequests: 0 };
 const hashOf = (template: number): string => templates[template] ?? '';
 
 const verdicts: Readonly<Record<Cluster['verdict'], Verdict>> = {
@@ -63,6 +65,7 @@ const verdicts: Readonly<Record<Cluster['verdict'], Verdict>> = {
 export function stateOf(recorded: Recorded, template: number): RolloutState {
   const { index, fromIndex, from, inForce, paused, taken, attempt, delivered, ended } = recorded;
   const state = aState({
+    ...(recorded.restarted ? { restartedPod } : {}),
     revision: hashOf(template),
     attempt,
     startedAt: long,
@@ -101,6 +104,7 @@ export function recordedOf(state: RolloutState, delivered: number): Recorded {
     attempt: Math.min(state.attempt, 2),
     delivered: delivered === 1 ? 2 : delivered,
     ended: state.outcome !== null,
+    restarted: state.restartedPod !== undefined,
   };
 }
 
@@ -180,7 +184,7 @@ export function snapshotOf(c: Cluster): Snapshot {
   const serviceName = `web-canary-${hashOf(revision)}`;
   const hasService = (c.services & (1 << revision)) !== 0;
   const canaryPods = canary < 0 ? [] : ourPods(c, canary);
-  const state = recorded === undefined ? undefined : stateOf(recorded, canary);
+  const state = recorded === undefined ? undefined : stateOf(seenRestart(c, recorded), canary);
   const stored = recorded?.delivered === 2 && state !== undefined ? noticesOf(state) : [];
   return {
     ...base,
@@ -211,6 +215,7 @@ export function snapshotOf(c: Cluster): Snapshot {
     state: set?.state === 'unreadable' ? 'unreadable' : state,
     verdict: state === undefined ? undefined : verdicts[c.verdict],
     flinch: flinchOf(c),
+    sickPod: c.flinch === 'sick' ? { pod, because: 'one pod fails alone' } : undefined,
     settledNotices: new Set(state?.delivered ?? []),
     recordedNotices: stored,
     lastRecordedAt: now,
@@ -287,12 +292,14 @@ function routeOf(c: Cluster): Partial<Snapshot> {
   const refusal = c.route.startsWith('refused') ? 'ResolvedRefs: no such Service' : undefined;
   const accepted = c.route === 'accepted' || c.route === 'in-force';
   const canaryService = c.record < 0 ? undefined : `web-canary-${hashOf(c.record)}`;
+  const isSick = c.routeMark === 'sick' || c.routeMark === 'overdue';
   const mark = {
-    kind: c.routeMark as 'rejected',
+    kind: isSick ? ('flinch' as const) : (c.routeMark as 'rejected'),
     revision: hashOf(c.markOf),
     rule: 'evidenceWorse',
     because: 'worse',
-    at: long,
+    at: c.routeMark === 'sick' ? now : long,
+    ...(isSick ? { pod } : {}),
   };
   const record = {
     deploymentUid: uid,
@@ -312,6 +319,13 @@ function routeOf(c: Cluster): Partial<Snapshot> {
     routeAcceptedSince: accepted ? (c.route === 'in-force' ? long : now) : undefined,
     routeWrittenSince: c.route === 'refused-long' ? long : now,
   };
+}
+
+/** As the controller sees it: a pod that is gone begins the way back. */
+function seenRestart(c: Cluster, recorded: Recorded): Recorded {
+  const isSick = c.routeMark === 'sick' || c.routeMark === 'overdue';
+  const restarted = recorded.restarted || (isSick && c.podRestarted);
+  return restarted ? { ...recorded, restarted } : recorded;
 }
 
 function flinchOf({ flinch }: Cluster): Snapshot['flinch'] {

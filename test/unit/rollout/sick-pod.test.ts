@@ -113,6 +113,15 @@ describe('while the pod is waited for', () => {
     });
   });
 
+  // A leader that was deposed had seen the route before the cut: found by the model check.
+  test('a raise that is recorded late brings nothing back while the pod is there', () => {
+    const step = { index: 2, fromIndex: 1, from: percent(5), to: percent(10) };
+    const late = aState({ step: { ...aState().step, ...step, inForceAt: null } });
+    expect(decide(waiting({ state: late })).goal.kind).toBe('hold');
+    const decision = decide(waiting({ state: { ...late, restartedPod: restarted } }));
+    expect(decision.goal).toEqual({ kind: 'carry', index: 1 });
+  });
+
   test('a weight that is back ends it, whoever raised it', () => {
     expect(decide(waiting({ route: withMark({}, 5) })).rule).not.toBe('restartAwaited');
   });
