@@ -1,5 +1,6 @@
 // The command line on a real cluster, as a user and as kubectl's plugin.
 import { mkdir, readFile, symlink } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { waitUntil } from '../api.ts';
@@ -7,6 +8,7 @@ import { auditedRequests } from '../audit.ts';
 import type { Cluster } from '../cluster.ts';
 import { type CommandResult, runCommand } from '../command.ts';
 import { bundle, type Controller, runHaldane } from '../controller.ts';
+import { namespaced } from '../resources.ts';
 import { untilCleared } from './records.ts';
 import {
   account,
@@ -44,6 +46,39 @@ afterAll(async () => {
   await cluster?.close();
   expect(failed).toEqual([]);
 });
+
+/**
+ * A Pod object for the controller, which runs beside the node: what is in the leader's memory is
+ * asked for through the API server's proxy to its pod.
+ */
+async function runAsPod(): Promise<void> {
+  const name = hostname();
+  const pod = namespaced('pods', 'haldane', name);
+  const restricted = {
+    allowPrivilegeEscalation: false,
+    capabilities: { drop: ['ALL'] },
+    runAsNonRoot: true,
+    seccompProfile: { type: 'RuntimeDefault' },
+  };
+  await cluster.api.create(namespaced('pods', 'haldane'), {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name },
+    spec: {
+      nodeName: 'elsewhere', // no kubelet takes it
+      containers: [
+        {
+          name: 'controller',
+          image: 'haldane',
+          ports: [{ containerPort: 8081 }],
+          securityContext: restricted,
+        },
+      ],
+    },
+  });
+  const podIP = '10.244.255.3'; // every address of the pod network is local here
+  await cluster.api.patch(`${pod}/status`, 'merge', { status: { podIP, podIPs: [{ ip: podIP }] } });
+}
 
 const haldane = (...args: readonly string[]): Promise<CommandResult> =>
   runHaldane([...args, '-n', namespace], cluster.kubeconfig);
@@ -88,6 +123,11 @@ describe('haldane', () => {
     expect(explained.stdout).toMatch(/10 %\s+step 1 of 2/);
     expect(explained.stdout).toContain('shop/web:v1 → shop/web:v2');
     expect(explained.stdout).toContain('meaning');
+    await runAsPod();
+    await waitUntil(
+      async () => (await haldane('explain', 'web', '--polls', '3')).stdout.includes('last polls'),
+      { what: 'polls from the leader’s pod' },
+    );
 
     expect(await haldane('resume', 'web')).toMatchObject({
       code: 1,

@@ -1,9 +1,10 @@
 // Routes that people have made their own: restored as they were, and their ratios kept meanwhile.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { waitUntil } from '../api.ts';
+import { type KubernetesObject, waitUntil } from '../api.ts';
 import type { Cluster } from '../cluster.ts';
 import type { Controller } from '../controller.ts';
 import { startLoad } from '../load/load.ts';
+import { namespaced } from '../resources.ts';
 import { type HttpRoute, type Shop, shopDeployment } from '../shop.ts';
 import {
   ask,
@@ -35,7 +36,11 @@ afterAll(async () => {
 
 const patient = { 'haldane.dev/steps': '20,50', 'haldane.dev/min-step': '10m' };
 
-/** Another application behind the same route: Deployment and Service, version v9. */
+interface EndpointSlice extends KubernetesObject {
+  readonly endpoints?: readonly { readonly conditions: { readonly ready?: boolean } }[];
+}
+
+/** Another application for the same route: Deployment and Service, version v9, and ready. */
 async function addBackend(namespace: string, name: string, annotations = {}): Promise<void> {
   const image = `shop/${name}:v9`;
   const made = shopDeployment(namespace, { name, replicas: 1, image, annotations });
@@ -43,6 +48,16 @@ async function addBackend(namespace: string, name: string, annotations = {}): Pr
   const service = { apiVersion: 'v1', kind: 'Service', metadata: { name, namespace } };
   const spec = { selector: { app: name }, ports: [{ port: 80, targetPort: 8080 }] };
   await cluster.apply(JSON.stringify({ ...service, spec }));
+  await waitUntil(
+    async () => {
+      const all = await cluster.api.list<EndpointSlice>(namespaced('endpointslices', namespace));
+      const slices = all.filter(
+        ({ metadata }) => metadata.labels?.['kubernetes.io/service-name'] === name,
+      );
+      return slices.some(({ endpoints }) => endpoints?.some(({ conditions }) => conditions.ready));
+    },
+    { what: `an endpoint of ${namespace}/${name}` },
+  );
 }
 
 /** Three hosts, three rules with matches and filters, other backends with weights of their own. */

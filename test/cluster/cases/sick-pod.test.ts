@@ -1,0 +1,75 @@
+// One canary pod among several fails alone: the pod is to be restarted, not the release rolled back.
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { waitUntil } from '../api.ts';
+import { type Cluster, openCluster } from '../cluster.ts';
+import type { Controller } from '../controller.ts';
+import { namespaced } from '../resources.ts';
+import { type Slack, startSlack } from '../slack.ts';
+import { failedOf, rounded, unanswered, untilPromoted } from './records.ts';
+import {
+  busyShop,
+  canaryWeight,
+  endShop,
+  figure,
+  startHaldane,
+  untilRest,
+  untilWeight,
+  watchRoute,
+} from './setup.ts';
+
+let cluster: Cluster;
+let controller: Controller;
+let slack: Slack;
+
+beforeAll(async () => {
+  cluster = await openCluster();
+  slack = await startSlack(cluster);
+  controller = await startHaldane(cluster, { slack });
+});
+
+afterAll(async () => {
+  await controller?.stop();
+  await slack?.close();
+  await cluster?.close();
+});
+
+const next = 'shop/web:v2';
+
+it('one of three canary pods fails: it is named, restarted, and the release promoted', async () => {
+  const busy = await busyShop(cluster, 'sick-pod', {
+    replicas: 6,
+    annotations: { 'haldane.dev/steps': '50' },
+  });
+  const { shop, load } = busy;
+  const route = watchRoute(cluster, shop);
+  await shop.release(next);
+  await untilWeight(shop, 50);
+  const pods = await shop.pods();
+  const canary = pods.filter(({ spec }) => spec.containers[0]?.image === next);
+  const [sick] = canary;
+  if (sick === undefined) throw new Error('no canary pod');
+  expect(canary).toHaveLength(3);
+  await shop.behave([sick], { 'error-rate': '1' });
+  await waitUntil(async () => (await canaryWeight(shop)) === 0, {
+    what: 'no weight while the pod is sick',
+    timeout: 60_000,
+    every: 50,
+  });
+  const seconds = (Date.now() - (load.log.firstFailure()?.sentAt ?? Number.NaN)) / 1000;
+  const { text } = await slack.until('sick-pod/web');
+  expect(text).toContain(`kubectl delete pod ${sick.metadata.name} -n sick-pod`);
+  await cluster.api.remove(namespaced('pods', 'sick-pod', sick.metadata.name));
+  await untilPromoted(busy, cluster, next);
+  await untilRest(cluster, shop, next);
+  route.stop();
+  const { sent } = await endShop(busy);
+  const failed = failedOf(load.log, 'v2').length;
+  figure(
+    'one sick canary pod of three',
+    `no weight after ${rounded(seconds)} s, promoted after its restart; ${failed} of ${sent} failed`,
+  );
+  // On the way down it may be flinched from first.
+  const weights = route.seen.map(({ weight }) => weight);
+  expect(weights.filter((weight) => weight === 0 || weight >= 50)).toEqual([0, 50, 0, 50, 100, 0]);
+  expect(unanswered(load.log)).toEqual([]);
+}, 400_000);
