@@ -1,12 +1,11 @@
 // Checks that do not count requests: a release whose answers are right and whose pods are not.
 import { request } from 'undici';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { waitUntil } from '../api.ts';
-import { type Cluster, openCluster } from '../cluster.ts';
-import type { Controller, ShippedConfig } from '../controller.ts';
-import { type Slack, startSlack } from '../slack.ts';
+import type { ShippedConfig } from '../controller.ts';
 import { rounded, unanswered, untilCleared, untilPromoted } from './records.ts';
-import { busyShop, endShop, figure, startHaldane, untilRest, untilWeight } from './setup.ts';
+import { busyShop, endShop, figure, untilRest, untilWeight } from './setup.ts';
+import { setStage } from './stage.ts';
 
 const good = 'shop/web:v1';
 const next = 'shop/web:v2';
@@ -20,21 +19,7 @@ function watchful(config: ShippedConfig): void {
   config['profiles'] = { default: { warmUp: '5s' } };
 }
 
-let cluster: Cluster;
-let controller: Controller;
-let slack: Slack;
-
-beforeAll(async () => {
-  cluster = await openCluster();
-  slack = await startSlack(cluster);
-  controller = await startHaldane(cluster, { slack, edit: watchful });
-});
-
-afterAll(async () => {
-  await controller?.stop();
-  await slack?.close();
-  await cluster?.close();
-});
+const stage = setStage({ edit: watchful });
 
 /** Waits until the controller's own metrics show at least so much evidence of a check. */
 function untilShown(namespace: string, check: string, least: number): Promise<void> {
@@ -58,7 +43,7 @@ function untilShown(namespace: string, check: string, least: number): Promise<vo
 
 describe('a gauge of every pod', () => {
   const shopWith = (namespace: string, checks: string) =>
-    busyShop(cluster, namespace, {
+    busyShop(stage.cluster, namespace, {
       rate: 40,
       annotations: { 'haldane.dev/checks': checks, 'haldane.dev/steps': '10,50' },
     });
@@ -69,12 +54,12 @@ describe('a gauge of every pod', () => {
     await shop.release(next, leaking);
     await untilWeight(shop, 10);
     const began = Date.now();
-    const message = await slack.until('leak/web', 180_000);
+    const message = await stage.slack.until('leak/web', 180_000);
     const seconds = (Date.now() - began) / 1000;
-    await untilCleared(cluster, shop);
+    await untilCleared(stage.cluster, shop);
     const serving = (await shop.visit()).version;
     const { sent, failed } = await endShop(busy);
-    const verdict = controller
+    const verdict = stage.controller
       .logs()
       .find((line) => line['rule'] === 'evidenceWorse' && line['rollout'] === 'leak/web');
     const because = String(verdict?.['because']);
@@ -97,15 +82,15 @@ describe('a gauge of every pod', () => {
     await shop.release(next);
     await untilWeight(shop, 10);
     const began = Date.now();
-    const promotedAt = await untilPromoted(busy, cluster, next, 240_000);
-    await untilRest(cluster, shop, next);
+    const promotedAt = await untilPromoted(busy, stage.cluster, next, 240_000);
+    await untilRest(stage.cluster, shop, next);
     await endShop(busy);
     figure(
       'steady memory, looked at every 5 s',
       `promoted after ${rounded((promotedAt - began) / 1000)} s`,
     );
     expect(unanswered(load.log)).toEqual([]);
-    const told = slack.messages.filter(({ text }) => text.includes('steady/web'));
+    const told = stage.slack.messages.filter(({ text }) => text.includes('steady/web'));
     expect(told.map(({ text }) => text.split('\n')[0])).not.toContain('Rolled back: steady/web');
   }, 300_000);
 
@@ -115,8 +100,8 @@ describe('a gauge of every pod', () => {
     await shop.release(next, leaking);
     await untilWeight(shop, 10);
     await untilShown('shown', 'memory-shown', 100);
-    await untilPromoted(busy, cluster, next, 240_000);
-    await untilRest(cluster, shop, next);
+    await untilPromoted(busy, stage.cluster, next, 240_000);
+    await untilRest(stage.cluster, shop, next);
     await endShop(busy);
     expect(unanswered(load.log)).toEqual([]);
   }, 300_000);

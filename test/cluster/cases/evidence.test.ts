@@ -6,6 +6,7 @@ import { type Cluster, openCluster } from '../cluster.ts';
 import type { Controller, LogLine } from '../controller.ts';
 import { type Slack, startSlack } from '../slack.ts';
 import { apiRequests, byKind } from './costs.ts';
+import { failAtQuarter } from './flinch-story.ts';
 import {
   failedOf,
   recordPods,
@@ -173,36 +174,16 @@ describe('with the shipped configuration', () => {
     const busy = await busyShop(cluster, 'flinch', {
       annotations: { 'haldane.dev/steps': '25,50' },
     });
-    const { shop, load } = busy;
-    const route = watchRoute(cluster, shop);
-    await shop.release(bad);
-    await untilWeight(shop, 25);
-    await load.log.until('the weight in force', (log) => log.share('v2', 4000) > 0.2);
-    const canary = (await shop.pods()).filter((pod) => pod.spec.containers[0]?.image === bad);
-    await shop.behave(canary, { 'error-rate': '0.5' });
-    await slack.until('flinch/web', 60_000);
-    await untilCleared(cluster, shop);
-    route.stop();
-    await endShop(busy);
-    const firstFailedAt = load.log.firstFailure()?.sentAt ?? Number.NaN;
-    const after = route.seen.filter(({ at }) => at > firstFailedAt);
-    const lowered = after.find(({ weight }) => weight > 0 && weight < 25);
-    const cut = after.find(({ weight }) => weight === 0);
-    const since = (at: number | undefined) => ((at ?? Number.NaN) - firstFailedAt) / 1000;
-    const failed = failedOf(load.log, 'v2').length;
-    figure(
-      '50 % errors that begin at 25 %',
-      `${lowered?.weight} % after ${rounded(since(lowered?.at))} s, 0 % after ` +
-        `${rounded(since(cut?.at))} s, ${failed} failed requests`,
-    );
-    expect(unanswered(load.log)).toEqual([]);
-    expect(lowered).toBeDefined();
+    const story = { image: bad, title: '50 % errors that begin at 25 %' };
+    const told = await failAtQuarter({ cluster, slack }, busy, story);
+    expect(unanswered(busy.load.log)).toEqual([]);
+    expect(told.loweredTo).toBeDefined();
     // Without half an hour of stable's history the cap on one window's evidence holds longer, and
     // the gateway follows a route up to two seconds late (simulated: 22 to 26 failed, 12 to 13 s).
     // A weight of 25 % kept up for as long would have failed twice as many.
-    expect(since(lowered?.at)).toBeLessThanOrEqual(4);
-    expect(since(cut?.at)).toBeLessThanOrEqual(20);
-    expect(failed).toBeLessThanOrEqual(60);
+    expect(told.loweredSeconds).toBeLessThanOrEqual(4);
+    expect(told.cutSeconds).toBeLessThanOrEqual(20);
+    expect(told.failed).toBeLessThanOrEqual(60);
   });
 
   it.concurrent('as many errors as the old version are promoted, three of three', async () => {

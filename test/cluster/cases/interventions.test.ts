@@ -1,12 +1,9 @@
 // What people do while a canary runs.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { waitUntil } from '../api.ts';
 import { auditedRequests } from '../audit.ts';
-import type { Cluster } from '../cluster.ts';
-import type { Controller } from '../controller.ts';
 import type { Deployment } from '../shop.ts';
-import { type Slack, startSlack } from '../slack.ts';
 import {
   account,
   ask,
@@ -21,28 +18,14 @@ import {
   type RouteHistory,
   replicaSets,
   revisionOf,
-  startHaldane,
   tracesOf,
   untilRest,
   untilWeight,
   watchRoute,
 } from './setup.ts';
+import { setStage } from './stage.ts';
 
-let cluster: Cluster;
-let controller: Controller;
-let slack: Slack;
-
-beforeAll(async () => {
-  cluster = await openHurriedCluster();
-  slack = await startSlack(cluster);
-  controller = await startHaldane(cluster, { slack, edit: hurried });
-});
-
-afterAll(async () => {
-  await controller?.stop();
-  await slack?.close();
-  await cluster?.close();
-});
+const stage = setStage({ edit: hurried }, openHurriedCluster);
 
 /** A step that lasts until somebody does something. */
 const patient = { 'haldane.dev/steps': '20,50', 'haldane.dev/min-step': '10m' };
@@ -60,9 +43,9 @@ async function midCanary(
   name: string,
   annotations: Readonly<Record<string, string>> = {},
 ): Promise<MidCanary> {
-  const busy = await busyShop(cluster, name, { annotations: { ...patient, ...annotations } });
+  const busy = await busyShop(stage.cluster, name, { annotations: { ...patient, ...annotations } });
   const before = await busy.shop.deployment();
-  const route = watchRoute(cluster, busy.shop);
+  const route = watchRoute(stage.cluster, busy.shop);
   await busy.shop.release('shop/web:v2');
   await untilWeight(busy.shop, Number.parseInt(annotations['haldane.dev/steps'] ?? '20', 10));
   await busy.load.log.until('requests on v2', (log) => (log.byVersion()['v2'] ?? 0) > 20);
@@ -80,12 +63,19 @@ async function conclude(one: MidCanary, said: string) {
 const weightsOf = ({ route }: MidCanary) => route.seen.map(({ weight }) => weight);
 const marksOf = async ({ shop }: MidCanary) => (await shop.deployment()).metadata.annotations ?? {};
 const rolloutStatus = ({ shop }: MidCanary) =>
-  cluster.kubectl(['-n', shop.namespace, 'rollout', 'status', 'deployment/web', '--timeout=5s']);
+  stage.cluster.kubectl([
+    '-n',
+    shop.namespace,
+    'rollout',
+    'status',
+    'deployment/web',
+    '--timeout=5s',
+  ]);
 
 /** The rejected template rests in the Deployment, and nothing else of the rollout is left. */
 async function untilRejected(one: MidCanary) {
   await waitUntil(
-    async () => (await tracesOf(cluster, one.shop)).join() === 'Deployment is marked',
+    async () => (await tracesOf(stage.cluster, one.shop)).join() === 'Deployment is marked',
     {
       what: `${one.name} to be rolled back`,
       timeout: 60_000,
@@ -98,7 +88,7 @@ async function cutAfter(one: MidCanary, since: number): Promise<number> {
   let at = 0;
   await waitUntil(
     async () => {
-      const asked = await auditedRequests(cluster, { account, since });
+      const asked = await auditedRequests(stage.cluster, { account, since });
       const uri = `/namespaces/${one.shop.namespace}/httproutes/`;
       at = asked.find((r) => r.verb === 'patch' && r.uri.includes(uri))?.at ?? 0;
       return at > 0;
@@ -120,7 +110,7 @@ describe.concurrent('in the middle of a canary', () => {
     const took = Date.now() - began;
     await one.load.log.until('requests on v3', (log) => (log.byVersion()['v3'] ?? 0) > 20);
     await ask(one.shop, 'promote', { revision: next, step: 1 });
-    await untilRest(cluster, one.shop, 'shop/web:v3');
+    await untilRest(stage.cluster, one.shop, 'shop/web:v3');
     expect(await marksOf(one)).not.toHaveProperty('haldane.dev/rejected');
     expect(weightsOf(one)).toEqual([0, 20, 0, 20, 100, 0]);
     await conclude(one, `v3 has its first weight after ${took} ms`);
@@ -131,7 +121,7 @@ describe.concurrent('in the middle of a canary', () => {
     const since = Date.now();
     await one.shop.release('shop/web:v1');
     const cut = await cutAfter(one, since);
-    await untilRest(cluster, one.shop, 'shop/web:v1');
+    await untilRest(stage.cluster, one.shop, 'shop/web:v1');
     expect(await marksOf(one)).not.toHaveProperty('haldane.dev/rejected');
     expect((await one.shop.deployment()).spec).toEqual(one.before.spec);
     expect(await rolloutStatus(one)).toMatchObject({ code: 0 });
@@ -142,12 +132,12 @@ describe.concurrent('in the middle of a canary', () => {
   it('the Deployment is scaled up and down', async () => {
     const one = await midCanary('scaled', { 'haldane.dev/steps': '40,50' });
     const sizes = async () => {
-      const sets = await replicaSets(cluster, one.shop);
+      const sets = await replicaSets(stage.cluster, one.shop);
       return sets.map(({ spec }) => spec.replicas).sort((a, b) => b - a);
     };
     const scale = async (replicas: number, expected: readonly number[]) => {
       await one.shop.deployment();
-      await cluster.kubectl([
+      await stage.cluster.kubectl([
         ...['-n', one.shop.namespace, 'scale', 'deployment/web', `--replicas=${replicas}`],
       ]);
       let seen: readonly number[] = [];
@@ -164,7 +154,7 @@ describe.concurrent('in the middle of a canary', () => {
     await scale(2, [2, 1]);
     expect(await canaryWeight(one.shop)).toBe(40);
     await ask(one.shop, 'promote', { revision: one.revision, step: 1 });
-    await untilRest(cluster, one.shop, 'shop/web:v2');
+    await untilRest(stage.cluster, one.shop, 'shop/web:v2');
     expect((await sizes())[0]).toBe(2);
     await conclude(one, 'canary 2 of 3, 4 of 8, 1 of 2 pods at 40 %');
   });
@@ -174,13 +164,15 @@ describe.concurrent('in the middle of a canary', () => {
     await ask(one.shop, 'pause', { revision: one.revision, by: 'ada' });
     await waitUntil(
       async () =>
-        (await eventsOf(cluster, one.name, 'web')).some(({ reason }) => reason === 'CanaryPaused'),
+        (await eventsOf(stage.cluster, one.name, 'web')).some(
+          ({ reason }) => reason === 'CanaryPaused',
+        ),
       { what: 'the pause to be told' },
     );
     await sleep(15_000); // a step lasts some eleven seconds here
     expect(await canaryWeight(one.shop)).toBe(20);
     await ask(one.shop, 'resume', { revision: one.revision });
-    await untilRest(cluster, one.shop, 'shop/web:v2');
+    await untilRest(stage.cluster, one.shop, 'shop/web:v2');
     expect(weightsOf(one)).toEqual([0, 20, 50, 100, 0]);
     await conclude(one, 'held at 20 % while paused, promoted after');
   });
@@ -194,21 +186,21 @@ describe.concurrent('in the middle of a canary', () => {
     await untilRejected(one);
     const status = await rolloutStatus(one);
     expect(status.code).toBe(1);
-    expect((await slack.until('rolled-back')).text).toContain('grace');
-    const events = await eventsOf(cluster, one.name, 'web');
+    expect((await stage.slack.until('rolled-back')).text).toContain('grace');
+    const events = await eventsOf(stage.cluster, one.name, 'web');
     expect(events.filter(({ reason }) => reason === 'CanaryRolledBack')).toHaveLength(1);
     expect(JSON.parse((await marksOf(one))['haldane.dev/rejected'] ?? '')).toMatchObject([
       { revision: one.revision, attempt: 1, rule: 'rollbackRequested' },
     ]);
     // A rejected revision is not tried again by itself.
     await sleep(3000);
-    expect(await tracesOf(cluster, one.shop)).toEqual(['Deployment is marked']);
+    expect(await tracesOf(stage.cluster, one.shop)).toEqual(['Deployment is marked']);
 
     await ask(one.shop, 'retry', { revision: one.revision });
     await untilWeight(one.shop, 20);
     expect((await marksOf(one))['haldane.dev/rollout']).toBe(`${one.revision} attempt=2`);
     await ask(one.shop, 'promote', { revision: one.revision, step: 1 });
-    await untilRest(cluster, one.shop, 'shop/web:v2');
+    await untilRest(stage.cluster, one.shop, 'shop/web:v2');
     expect(await rolloutStatus(one)).toMatchObject({ code: 0 });
     await conclude(one, `request to route write ${cut} ms; retried and promoted`);
   });
@@ -218,7 +210,7 @@ describe.concurrent('in the middle of a canary', () => {
     await ask(one.shop, 'skip-step', { revision: one.revision, step: 1 });
     await untilWeight(one.shop, 50);
     const refusals = async () =>
-      (await eventsOf(cluster, one.name, 'web')).filter(
+      (await eventsOf(stage.cluster, one.name, 'web')).filter(
         ({ reason }) => reason === 'RequestRefused',
       );
     await ask(one.shop, 'promote', { revision: one.revision, step: 1 });
@@ -230,7 +222,7 @@ describe.concurrent('in the middle of a canary', () => {
     await waitUntil(async () => (await refusals()).length === 3, { what: 'a third refusal' });
     expect(await canaryWeight(one.shop)).toBe(50);
     await ask(one.shop, 'promote', { revision: one.revision, step: 2 });
-    await untilRest(cluster, one.shop, 'shop/web:v2');
+    await untilRest(stage.cluster, one.shop, 'shop/web:v2');
     expect(weightsOf(one)).toEqual([0, 20, 50, 100, 0]);
     // What was acted on was never also refused.
     expect(await refusals()).toHaveLength(3);
@@ -240,15 +232,15 @@ describe.concurrent('in the middle of a canary', () => {
   it('a rollback writes the stable template back where that is wished', async () => {
     const one = await midCanary('reverting', { 'haldane.dev/on-reject': 'revert' });
     await ask(one.shop, 'rollback', { revision: one.revision });
-    await untilRest(cluster, one.shop, 'shop/web:v1');
+    await untilRest(stage.cluster, one.shop, 'shop/web:v1');
     expect((await one.shop.deployment()).spec).toEqual(one.before.spec);
     expect(await rolloutStatus(one)).toMatchObject({ code: 0 });
     // Git brings it back: it is not tried again, and whoever waits for it is told.
     await one.shop.release('shop/web:v2');
     await waitUntil(async () => (await rolloutStatus(one)).code === 1, { what: 'a refusal' });
-    expect(await tracesOf(cluster, one.shop)).toEqual(['Deployment is marked']);
+    expect(await tracesOf(stage.cluster, one.shop)).toEqual(['Deployment is marked']);
     await one.shop.release('shop/web:v1');
-    await untilRest(cluster, one.shop, 'shop/web:v1');
+    await untilRest(stage.cluster, one.shop, 'shop/web:v1');
     expect(weightsOf(one)).toEqual([0, 20, 0]);
     await conclude(one, 'spec as before the release; brought back, it stays rejected');
   });
@@ -257,8 +249,8 @@ describe.concurrent('in the middle of a canary', () => {
     const wish = pause === 'at-rest' ? { 'haldane.dev/pause': pause } : {};
     const one = await midCanary(`opted-out-${pause}`, wish);
     await one.shop.annotate({ 'haldane.dev/enabled': null });
-    await untilRest(cluster, one.shop, 'shop/web:v1');
-    await cluster.api.until<Deployment>(
+    await untilRest(stage.cluster, one.shop, 'shop/web:v1');
+    await stage.cluster.api.until<Deployment>(
       one.shop.paths.deployment,
       (seen) => seen?.spec.paused !== true,
     );
@@ -271,8 +263,8 @@ describe.concurrent('in the middle of a canary', () => {
   it('the Deployment is deleted', async () => {
     const one = await midCanary('deleted');
     const before = (await one.shop.route()).spec.rules[0]?.backendRefs[0];
-    await cluster.api.remove(one.shop.paths.deployment, { propagationPolicy: 'Background' });
-    await waitUntil(async () => (await tracesOf(cluster, one.shop)).length === 0, {
+    await stage.cluster.api.remove(one.shop.paths.deployment, { propagationPolicy: 'Background' });
+    await waitUntil(async () => (await tracesOf(stage.cluster, one.shop)).length === 0, {
       what: 'nothing to be left',
       timeout: 60_000,
     });

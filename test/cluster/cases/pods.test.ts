@@ -1,12 +1,9 @@
 // Canary pods that cannot run or stop running: the watch tells, Prometheus is not waited for.
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { waitUntil } from '../api.ts';
 import { auditedRequests } from '../audit.ts';
-import { type Cluster, openCluster } from '../cluster.ts';
-import type { Controller } from '../controller.ts';
 import type { Pod } from '../kubelet/pod-object.ts';
 import { namespaced } from '../resources.ts';
-import { type Slack, startSlack } from '../slack.ts';
 import {
   account,
   type BusyShop,
@@ -15,35 +12,21 @@ import {
   eventsOf,
   figure,
   follow,
-  startHaldane,
   tracesOf,
   untilWeight,
   watchRoute,
 } from './setup.ts';
+import { setStage } from './stage.ts';
 
-let cluster: Cluster;
-let controller: Controller;
-let slack: Slack;
-
-beforeAll(async () => {
-  cluster = await openCluster();
-  slack = await startSlack(cluster);
-  // As shipped: these cases are about time.
-  controller = await startHaldane(cluster, { slack });
-});
-
-afterAll(async () => {
-  await controller?.stop();
-  await slack?.close();
-  await cluster?.close();
-});
+// As shipped: these cases are about time.
+const stage = setStage();
 
 /** When a pod of an image first showed a broken container: the moment the API server told of it. */
 function firstTrouble(busy: BusyShop, image: string) {
   const stop = new AbortController();
   const seen: { at: number | undefined; reason: string } = { at: undefined, reason: '' };
   const path = namespaced('pods', busy.shop.namespace);
-  void follow(cluster, path, stop.signal, (object) => {
+  void follow(stage.cluster, path, stop.signal, (object) => {
     const pod = object as Pod;
     const [status] = pod.status?.containerStatuses ?? [];
     const waiting = status?.state?.waiting?.reason ?? '';
@@ -57,18 +40,21 @@ function firstTrouble(busy: BusyShop, image: string) {
 
 /** The rejected template rests in the Deployment; people and machines were told why. */
 async function untilRejected({ shop }: BusyShop, because: RegExp) {
-  await waitUntil(async () => (await tracesOf(cluster, shop)).join() === 'Deployment is marked', {
-    what: `${shop.namespace} to be rolled back`,
-    timeout: 60_000,
-  });
-  const events = await eventsOf(cluster, shop.namespace, shop.name);
+  await waitUntil(
+    async () => (await tracesOf(stage.cluster, shop)).join() === 'Deployment is marked',
+    {
+      what: `${shop.namespace} to be rolled back`,
+      timeout: 60_000,
+    },
+  );
+  const events = await eventsOf(stage.cluster, shop.namespace, shop.name);
   const told = events.filter(({ reason }) => reason === 'CanaryRolledBack');
   expect(told).toHaveLength(1);
   expect(told[0]?.message).toMatch(because);
-  const message = await slack.until(new RegExp(`${shop.namespace}[^]*${because.source}`));
+  const message = await stage.slack.until(new RegExp(`${shop.namespace}[^]*${because.source}`));
   expect(message.text).toMatch(because);
   const place = ['-n', shop.namespace, 'rollout', 'status', 'deployment/web', '--timeout=5s'];
-  expect((await cluster.kubectl(place)).code).toBe(1);
+  expect((await stage.cluster.kubectl(place)).code).toBe(1);
   const { metadata } = await shop.deployment();
   expect(metadata.annotations?.['haldane.dev/rejected']).toMatch(/podsBroken|podsNotReady/);
 }
@@ -76,7 +62,7 @@ async function untilRejected({ shop }: BusyShop, because: RegExp) {
 /** Milliseconds from the trouble to the arrival of the write that takes the traffic off. */
 async function cutAfter({ shop }: BusyShop, at: number): Promise<number> {
   const uri = `/namespaces/${shop.namespace}/httproutes/`;
-  const asked = await auditedRequests(cluster, { account, since: at - 50 });
+  const asked = await auditedRequests(stage.cluster, { account, since: at - 50 });
   const cut = asked.find((one) => one.verb === 'patch' && one.uri.includes(uri));
   return (cut?.at ?? Number.NaN) - at;
 }
@@ -87,8 +73,8 @@ describe.concurrent('canary pods', () => {
     ['out-of-memory', 'shop/web:v2', { CRASH: '1', CRASH_REASON: 'OOMKilled' }, /out of memory/],
     ['no-image', 'shop/web:missing', {}, /ErrImagePull|ImagePullBackOff/],
   ] as const)('%s: no weight is ever given', async (name, image, env, because) => {
-    const busy = await busyShop(cluster, `pods-${name}`);
-    const route = watchRoute(cluster, busy.shop);
+    const busy = await busyShop(stage.cluster, `pods-${name}`);
+    const route = watchRoute(stage.cluster, busy.shop);
     const trouble = firstTrouble(busy, image);
     await busy.shop.release(image, env);
     await waitUntil(() => trouble.seen.at !== undefined, { what: 'a broken pod', every: 20 });
@@ -102,11 +88,11 @@ describe.concurrent('canary pods', () => {
   });
 
   it('a crash at 10 % cuts within two seconds', async () => {
-    const busy = await busyShop(cluster, 'pods-crash-at-10', {
+    const busy = await busyShop(stage.cluster, 'pods-crash-at-10', {
       annotations: { 'haldane.dev/steps': '10,50', 'haldane.dev/min-step': '10m' },
     });
     const { shop, load } = busy;
-    const route = watchRoute(cluster, shop);
+    const route = watchRoute(stage.cluster, shop);
     const trouble = firstTrouble(busy, 'shop/web:v2');
     await shop.release('shop/web:v2');
     await untilWeight(shop, 10);

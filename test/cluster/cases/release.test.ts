@@ -1,9 +1,6 @@
 // A healthy release with the shipped configuration: how fast, and that nobody notices.
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { waitUntil } from '../api.ts';
-import { type Cluster, openCluster } from '../cluster.ts';
-import type { Controller } from '../controller.ts';
-import { type Slack, startSlack } from '../slack.ts';
 import { apiRequests, byKind, queriesSent } from './costs.ts';
 import { type PodRecord, recordPods, rounded, untilPromoted, untilReady } from './records.ts';
 import {
@@ -12,28 +9,15 @@ import {
   endShop,
   figure,
   type RouteHistory,
-  startHaldane,
   untilRest,
   watchRoute,
 } from './setup.ts';
+import { setStage } from './stage.ts';
 
-let cluster: Cluster;
-let controller: Controller;
-let slack: Slack;
+const stage = setStage();
 
-beforeAll(async () => {
-  cluster = await openCluster();
-  slack = await startSlack(cluster);
-  controller = await startHaldane(cluster, { slack });
-});
-
-afterAll(async () => {
-  await controller?.stop();
-  await slack?.close();
-  await cluster?.close();
-});
-
-const usage = () => controller.usage() ?? { cpuSeconds: Number.NaN, residentBytes: Number.NaN };
+const usage = () =>
+  stage.controller.usage() ?? { cpuSeconds: Number.NaN, residentBytes: Number.NaN };
 
 /** Everything that is looked at while a release goes on. */
 interface Watched extends BusyShop {
@@ -42,10 +26,10 @@ interface Watched extends BusyShop {
 }
 
 async function watchedShop(namespace: string, rate: number): Promise<Watched> {
-  const busy = await busyShop(cluster, namespace, { rate });
-  const pods = recordPods(cluster, busy.shop);
+  const busy = await busyShop(stage.cluster, namespace, { rate });
+  const pods = recordPods(stage.cluster, busy.shop);
   await waitUntil(() => pods.all().length === 3, { what: 'a record of the pods that serve' });
-  return { ...busy, pods, route: watchRoute(cluster, busy.shop) };
+  return { ...busy, pods, route: watchRoute(stage.cluster, busy.shop) };
 }
 
 /** Ships v2 as a user would, and waits as a user would. */
@@ -54,7 +38,7 @@ async function ship(watched: Watched) {
   const place = ['-n', shop.namespace];
   const before = new Set(pods.all().map(({ uid }) => uid));
   const since = Date.now();
-  const set = await cluster.kubectl([
+  const set = await stage.cluster.kubectl([
     ...place,
     'set',
     'image',
@@ -62,19 +46,19 @@ async function ship(watched: Watched) {
     'web=shop/web:v2',
   ]);
   expect(set).toMatchObject({ code: 0 });
-  const status = cluster.kubectl(
+  const status = stage.cluster.kubectl(
     [...place, 'rollout', 'status', 'deployment/web', '--timeout=240s'],
     { timeout: 250_000 },
   );
   const readyAt = await untilReady(pods, 'shop/web:v2');
   const firstPods = pods.of('shop/web:v2').map(({ uid }) => uid);
-  const promotedAt = await untilPromoted(watched, cluster, 'shop/web:v2');
+  const promotedAt = await untilPromoted(watched, stage.cluster, 'shop/web:v2');
   const seconds = (promotedAt - readyAt) / 1000;
   const { code } = await status;
-  await untilRest(cluster, shop, 'shop/web:v2');
+  await untilRest(stage.cluster, shop, 'shop/web:v2');
   const weights = watched.route.seen.map(({ weight }) => weight).filter((weight) => weight > 0);
   const serving = (await shop.pods()).filter((pod) => pod.metadata.deletionTimestamp === undefined);
-  const requests = await apiRequests(cluster, { since, namespace: shop.namespace });
+  const requests = await apiRequests(stage.cluster, { since, namespace: shop.namespace });
   watched.route.stop();
   pods.stop();
   const { sent, failed } = await endShop({ shop, load });
@@ -127,9 +111,9 @@ describe('a healthy release', () => {
     expect(slow?.seconds).toBeLessThanOrEqual(140);
     expect(fast?.seconds).toBeLessThanOrEqual(95);
     for (const namespace of ['release-100', 'release-1000']) {
-      expect(slack.accepted().filter(({ text }) => text.includes(`${namespace}/web`))).toHaveLength(
-        1,
-      );
+      expect(
+        stage.slack.accepted().filter(({ text }) => text.includes(`${namespace}/web`)),
+      ).toHaveLength(1);
     }
   });
 });
