@@ -1,41 +1,24 @@
 // One canary pod among several fails alone: the pod is to be restarted, not the release rolled back.
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { waitUntil } from '../api.ts';
-import { type Cluster, openCluster } from '../cluster.ts';
-import type { Controller } from '../controller.ts';
 import { namespaced } from '../resources.ts';
-import { type Slack, startSlack } from '../slack.ts';
 import { failedOf, rounded, unanswered, untilPromoted } from './records.ts';
 import {
   busyShop,
   canaryWeight,
   endShop,
   figure,
-  startHaldane,
   untilRest,
   untilWeight,
   watchRoute,
 } from './setup.ts';
+import { setStage } from './stage.ts';
 
-let cluster: Cluster;
-let controller: Controller;
-let slack: Slack;
-
-beforeAll(async () => {
-  cluster = await openCluster();
-  slack = await startSlack(cluster);
-  controller = await startHaldane(cluster, { slack });
-});
-
-afterAll(async () => {
-  await controller?.stop();
-  await slack?.close();
-  await cluster?.close();
-});
-
+const stage = setStage();
 const next = 'shop/web:v2';
 
 it('one of three canary pods fails: it is named, restarted, and the release promoted', async () => {
+  const { cluster, slack } = stage;
   const busy = await busyShop(cluster, 'sick-pod', {
     replicas: 6,
     annotations: { 'haldane.dev/steps': '50' },
