@@ -97,7 +97,7 @@ const short = (value: number): string => String(Number(Math.min(value, 1e6).toPr
 
 /** One line that says how far the judgement has come. */
 export function describe({ weight, step, steps, checks }: LiveRollout): string {
-  const place = `${weight} %, step ${step}/${steps}`;
+  const place = `${weight} %, ${step > steps ? 'every step passed' : `step ${step}/${steps}`}`;
   const [first] = checks;
   if (first === undefined) return `${place}: no evidence yet`;
   const { canary, stable, evidence, threshold, promotion, promotionThreshold } = first;

@@ -75,6 +75,12 @@ describe('what the demo shows of a rollout', () => {
     );
   });
 
+  test('with all requests it is beyond the last step', async () => {
+    const rollout = rolloutOf(parseSamples(await metricsText(0)));
+    const all = rollout && { ...rollout, weight: 100, step: 4 };
+    expect(all && describeRollout(all)).toMatch(/^100 %, every step passed: errors/);
+  });
+
   test('and nothing without a rollout', () => {
     expect(rolloutOf(parseSamples('# HELP\nhaldane_leader 1\n'))).toBeUndefined();
   });
