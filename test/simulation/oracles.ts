@@ -490,7 +490,7 @@ function lasting(book: Book): void {
 // What must hold when all has come to rest.
 
 /** Bad answers that a rollout may cost before it is rolled back, at the rates of these worlds. */
-const mostExposure = 150;
+const mostExposure = 200;
 
 function atEnd(book: Book, { repeats = 0, quiet = 5000 }: OracleOptions): void {
   const { world } = book;

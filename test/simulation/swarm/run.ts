@@ -228,7 +228,7 @@ function ignored(plan: Plan): readonly string[] {
     // All pods go with it, and the garbage collector need not wait for us.
     ...(deleted ? ['lost requests', 'I1 endpoints', 'I2 Service', 'I10 order: the route was'] : []),
     // A person has asked for it.
-    ...(promoted ? ['S2 false promotion'] : []),
+    ...(promoted ? ['S2 false promotion', 'L2 exposure'] : []),
     // Answers that come late are bad for other reasons than their status; and beside a bad release
     // that has gone, the oracle takes the next bad one for a good one.
     ...(slow || twiceBad ? ['S4 false rejection'] : []),
