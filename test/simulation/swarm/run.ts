@@ -122,7 +122,7 @@ async function settle(world: World, oracles: Oracles, transcript: Transcript): P
   return oracles.end();
 }
 
-/** Between two rollouts it looks at rest for a moment only. */
+/** Between two rollouts it looks at rest for a moment only: rest lasts. */
 async function comesToRest(world: World): Promise<boolean> {
   const end = world.clock.monotonic() + 60_000;
   const left = () => millis(Math.max(0, end - world.clock.monotonic()));
@@ -132,8 +132,15 @@ async function comesToRest(world: World): Promise<boolean> {
       () => true,
       () => false,
     );
-  await world.clock.advance(rested ? seconds(20) : left());
-  return rested && world.isAtRest();
+  if (!rested) {
+    await world.clock.advance(left());
+    return false;
+  }
+  for (let second = 0; second < 20; second += 1) {
+    await world.clock.advance(seconds(1));
+    if (!world.isAtRest()) return false;
+  }
+  return true;
 }
 
 /** What is the user's own comes back as it was, whatever the outcome. */
