@@ -4,7 +4,7 @@ import { createOracles, differences, type Oracles } from '../oracles.ts';
 import { type Life, World, type WorldOptions } from '../world.ts';
 import { createInjector, type Injector, type Places } from './injector.ts';
 import { canaryOf, request, scheduleActs } from './people.ts';
-import type { Fault, Plan, Quality } from './plan.ts';
+import type { Act, Fault, Plan, Quality } from './plan.ts';
 import { createTranscript, type Transcript } from './transcript.ts';
 
 export interface Outcome {
@@ -228,7 +228,10 @@ function worldOf(plan: Plan): WorldOptions {
 /** What an oracle cannot know of a story. */
 function ignored(plan: Plan): readonly string[] {
   const deleted = plan.acts.some(({ kind }) => kind === 'delete');
-  const promoted = plan.acts.some((act) => act.kind === 'request' && act.verb === 'promote');
+  // To skip the last step is to promote.
+  const forward = (act: Act) =>
+    act.kind === 'request' && (act.verb === 'promote' || act.verb === 'skip-step');
+  const promoted = plan.acts.some(forward);
   const twiceBad = Object.values(plan.qualities).every((quality) => quality !== 'good');
   const slow = plan.latency && Object.values(plan.qualities).includes('slow');
   return [
