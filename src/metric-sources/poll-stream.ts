@@ -317,33 +317,22 @@ function count(
     const end = firstCommon(live[0]?.series ?? [], earliestEnd(boundary, interval), interval);
     if (end === undefined || end > until) break;
     const checks: Record<string, CheckCounts> = lookedAt(stream, sets, boundary);
-    const pods = podsOf(live, places, end);
+    const pods: Record<string, CheckPods[string]> = {};
     for (const { check, series } of live) {
       const known = places.get(check.name)?.known ?? new Map();
+      const byPod = check.bounds === undefined ? podCounts(series, known, end) : undefined;
+      if (byPod !== undefined) pods[check.name] = byPod;
       checks[check.name] =
         check.bounds === undefined
           ? [ratioCounts(series, known, end)]
           : bucketCounts(series, known, end, check.bounds);
       places.set(check.name, { countedTo: end, known: knownAt(series, known, end) });
     }
-    polls.push({ since: boundary, at: end, checks, ...pods });
+    const told = Object.keys(pods).length === 0 ? {} : { pods };
+    polls.push({ since: boundary, at: end, checks, ...told });
     boundary = end;
   }
   return { stream: { ...stream, cursor: { interval, boundary }, places }, polls };
-}
-
-/** What each canary pod answered since the last boundary, in the checks that name pods. */
-function podsOf(
-  live: readonly Live[],
-  places: ReadonlyMap<string, CheckPlace>,
-  end: Instant,
-): Pick<CountedPoll, 'pods'> {
-  const found = live.flatMap(({ check, series }) => {
-    const known = places.get(check.name)?.known ?? new Map();
-    const pods = check.bounds === undefined ? podCounts(series, known, end) : undefined;
-    return pods === undefined ? [] : [[check.name, pods] as const];
-  });
-  return found.length === 0 ? {} : { pods: Object.fromEntries(found) };
 }
 
 /** The gauges that show pods of both arms. */
