@@ -27,23 +27,32 @@ const always = (bad: string) => (version: string) => (version === bad ? 1 : 0);
 /** Changes in the middle of a story. */
 const turning = { bad: 0 };
 
+const untouched: Story['play'] = async ({ world }) => {
+  await world.release('v2');
+  await world.begin();
+};
+
+/** Somebody acts while the canary has half of the traffic. */
+const atHalf =
+  (line: string, act: (world: World) => Promise<void>): Story['play'] =>
+  async ({ world, does, untilWeight }) => {
+    await world.release('v2');
+    await untilWeight(50);
+    does(line);
+    await act(world);
+  };
+
 const stories: readonly Story[] = [
   {
     file: 'promotion',
     told: 'A good release goes up two steps and is promoted: its own pods become the Deployment’s.',
-    play: async ({ world }) => {
-      await world.release('v2');
-      await world.begin();
-    },
+    play: untouched,
   },
   {
     file: 'rollback',
     told: 'A release that fails every request: one write cuts it off, then it is cleared away.',
     options: { errorRate: always('v2') },
-    play: async ({ world }) => {
-      await world.release('v2');
-      await world.begin();
-    },
+    play: untouched,
   },
   {
     file: 'flinch',
@@ -73,33 +82,22 @@ const stories: readonly Story[] = [
   {
     file: 'superseded',
     told: 'A newer revision comes while the canary has half of the traffic.',
-    play: async ({ world, does, untilWeight }) => {
-      await world.release('v2');
-      await untilWeight(50);
-      does('somebody sets the image to v3');
+    play: atHalf('somebody sets the image to v3', async (world) => {
       await world.release('v3');
       await world.clock.advance(seconds(2));
-    },
+    }),
   },
   {
     file: 'reverted',
     told: 'The user takes the release back: no blame, nothing left over.',
-    play: async ({ world, does, untilWeight }) => {
-      await world.release('v2');
-      await untilWeight(50);
-      does('somebody sets the image back to v1');
-      await world.release('v1');
-    },
+    play: atHalf('somebody sets the image back to v1', (world) => world.release('v1')),
   },
   {
     file: 'opted-out',
     told: 'The user removes the annotation in the middle: what never passed does not roll.',
-    play: async ({ world, does, untilWeight }) => {
-      await world.release('v2');
-      await untilWeight(50);
-      does('somebody removes haldane.dev/enabled');
-      await world.patch({ metadata: { annotations: { 'haldane.dev/enabled': null } } });
-    },
+    play: atHalf('somebody removes haldane.dev/enabled', (world) =>
+      world.patch({ metadata: { annotations: { 'haldane.dev/enabled': null } } }),
+    ),
   },
   {
     file: 'killed',
@@ -119,10 +117,7 @@ const stories: readonly Story[] = [
     file: 'at-rest',
     told: 'Without our admission policy the Deployment is kept paused between rollouts.',
     options: { policy: false },
-    play: async ({ world }) => {
-      await world.release('v2');
-      await world.begin();
-    },
+    play: untouched,
   },
   {
     file: 'deleted',
