@@ -61,9 +61,12 @@ async function openLane(name: string, metricsPort: number, pause?: 'at-rest'): P
     ...(pause === undefined ? {} : { 'haldane.dev/pause': pause }),
   };
   const busy = await busyShop(cluster, name, { annotations, replicas, rate });
+  // Most of a short life is compiling. The cache is written when a life ends in peace.
+  const cache = { NODE_COMPILE_CACHE: join(cluster.files.run, 'compiled') };
   const controller = await startHaldane(cluster, {
     name,
     kubeconfig,
+    env: cache,
     readyUrl: `http://127.0.0.1:${metricsPort}/readyz`,
     edit: (config) => {
       hurried(config);
@@ -72,10 +75,6 @@ async function openLane(name: string, metricsPort: number, pause?: 'at-rest'): P
       config['controller'] = { metricsPort, namespaces, leaderElection: false };
     },
   });
-  // Most of a short life is compiling. The cache is written when a life ends in peace.
-  const cache = { NODE_COMPILE_CACHE: join(cluster.files.run, 'compiled') };
-  await controller.stop();
-  await controller.start({ env: cache });
   await controller.stop();
   const live = async (killAt = '') => {
     const env = { ...cache, HALDANE_TEST_KILL_AT_WRITE: killAt };
