@@ -1,9 +1,10 @@
 import type { SimulatedService } from '../../src/analysis/simulated-traffic.ts';
 import { seededRandom } from '../../src/lib/random.ts';
 import { fastWatch } from './fast-watch.ts';
+import { peers } from './peers.ts';
 import { shareAgrees } from './reproduced.ts';
 import { compare, halfShare, makeStream, priorOf } from './stream.ts';
-import { stressStudy } from './study.ts';
+import { stressRules, stressStudy } from './study.ts';
 import { percents, table } from './table.ts';
 
 const traffic = [
@@ -22,39 +23,57 @@ const stresses: Readonly<Record<string, Stress>> = {
   'outage 5 min, +5 %': { outage: { from: 240, to: 540, rate: 0.05 } },
   'outage 30 s, 100 %': { outage: { from: 240, to: 270, rate: 1 } },
   'bursts of 5': { burst: 5 },
-  'pods vary, CV 0.7': { podVariation: 0.7 },
-  'pods vary, CV 1.4': { podVariation: 1.4 },
+  // Two canary pods beside twenty, as the study has them: the fewer, the harder.
+  'pods vary, CV 0.7': { podVariation: 0.7, canaryPods: 2 },
+  'pods vary, CV 1.4': { podVariation: 1.4, canaryPods: 2 },
 };
 
 /** Highest share of false rollbacks that is accepted where the study has any. */
 const accepted = 0.005;
 
+const bases = [0.001, 0.01];
+const rules = [...peers.map(({ name }) => name), 'Haldane φ=1', 'Haldane φ̂', 'φ̂, 1 s polls'];
+
 /** § 4.1, 4.3: releases as good as stable, false rollbacks in % (least–most over the traffic). */
 export function falseAlarmTable(runs: number): string {
-  let good = true;
-  const rows = Object.entries(stresses).flatMap(([name, stress]) =>
-    [0.001, 0.01].map((rate) => {
-      const all = sharesOf(stress, rate, runs);
-      const [plain, known] = [Math.max(...(all.at(-3) ?? [])), Math.max(...(all.at(-2) ?? []))];
-      const [studyPlain, studyKnown] = stressStudy[name] ?? [0, 0];
-      // The study's figure is the most over its cells: ours may be below, not above.
-      const chance = plain * 100 <= studyPlain || shareAgrees(plain, runs, studyPlain) ? '✓' : '✗';
-      const bound = studyKnown === 0 ? 0 : accepted;
-      const kept = known <= bound && Math.max(...(all.at(-1) ?? [])) <= bound;
-      good &&= kept;
-      const study = `≤ ${studyPlain} ${chance}, ≤ ${studyKnown} ${kept ? '✓' : '✗'}`;
-      return [name, `${rate * 100}`, ...all.map(range), study];
-    }),
+  const found = Object.entries(stresses).flatMap(([name, stress]) =>
+    bases.map((rate) => ({ name, rate, shares: sharesOf(stress, rate, runs) })),
   );
-  const peers = ['Flagger', 'Argo 0', 'Argo 1', 'Argo 3', 'Kayenta', 'peeked z'];
-  const ours = ['Haldane φ=1', 'Haldane φ̂', 'φ̂, 1 s polls', 'study: φ=1, φ̂'];
-  const verdict = good ? 'none' : 'some';
+  const rows = found.map(({ name, rate, shares }) => [name, rate * 100, ...shares.map(range)]);
+  const most = Object.keys(stresses).map((name) => {
+    const own = found.filter((one) => one.name === name).map(({ shares }) => shares);
+    return [name, ...stressRules.map((rule, i) => mostOf(rule, own, stressStudy[name]?.[i], runs))];
+  });
+  const verdict = found.every(({ name, shares }) => isKept(name, shares)) ? 'none' : 'some';
   const note = `Cells with φ̂ beyond 0 where the study has 0, beyond 0.5 % elsewhere: ${verdict}.`;
-  return `${table(['stress', 'base %', ...peers, ...ours], rows)}\n\n${note}`;
+  const title = 'The most in any of the ten cells of a row = the study’s:';
+  const against = table(['stress', ...stressRules], most);
+  return `${table(['stress', 'base %', ...rules], rows)}\n\n${note}\n\n${title}\n\n${against}`;
+}
+
+type Shares = readonly (readonly number[])[];
+
+/** With what is known of stable's dispersion nobody is rolled back falsely, or hardly ever. */
+function isKept(name: string, shares: Shares): boolean {
+  const known = stressStudy[name]?.[stressRules.indexOf('Haldane φ̂')] ?? 0;
+  return Math.max(...shares.slice(-2).flat()) <= (known === 0 ? 0 : accepted);
+}
+
+/** Of ours, fewer than the study found are as good. */
+function mostOf(
+  rule: (typeof stressRules)[number],
+  own: readonly Shares[],
+  study = Number.NaN,
+  runs: number,
+): string {
+  const most = Math.max(...own.flatMap((shares) => shares[rules.indexOf(rule)] ?? []));
+  const fewer = rule.startsWith('Haldane') && most * 100 <= study;
+  const agrees = fewer || shareAgrees(most, runs, study) ? '✓' : '✗';
+  return `${percents(most)} = ${study} ${agrees}`;
 }
 
 /** Shares of false rollbacks: by rule, then by kind of traffic. */
-function sharesOf(stress: Stress, rate: number, runs: number): readonly (readonly number[])[] {
+function sharesOf(stress: Stress, rate: number, runs: number): Shares {
   const all = traffic.map(([rps, weight]) => {
     const service = { rps, stableRate: rate, canaryRate: rate, ...stress };
     const at = (interval: number) => ({ service, weight, interval, horizon: 3600 });

@@ -1,6 +1,6 @@
 import { worseTilts } from '../../src/analysis/bets.ts';
 import type { CheckPrior } from '../../src/analysis/counts.ts';
-import type { AnalysisPolicy } from '../../src/analysis/policy.ts';
+import { type AnalysisPolicy, checkShares } from '../../src/analysis/policy.ts';
 import type { StreamPoll } from './peers.ts';
 
 // What `advance` does to one error check at one weight in force, in a tenth of its time: money as
@@ -121,7 +121,10 @@ function excused({ nc, xc, ns, xs }: Recent, rate: number): boolean {
   return !(nc > 0 && xc / nc >= (2 * xs) / ns && xc / nc >= xs / ns + 0.1);
 }
 
-/** The second at which `advance` rejects, for a stream at one weight whose base rate is known. */
+/**
+ * The second at which `advance` rejects, for a stream at one weight whose base rate is known. The
+ * first check of `policy` counts errors; money on any other stays as it is.
+ */
 export function fastWatch(
   stream: readonly StreamPoll[],
   weightPercent: number,
@@ -129,6 +132,7 @@ export function fastWatch(
   policy: AnalysisPolicy,
 ): number | undefined {
   const { worse: margin } = policy.checks[0] ?? { worse: { rho: 1, delta: 0 } };
+  const [share = 1] = checkShares(policy.checks);
   const w = weightPercent / 100;
   const phi = Math.max(1, prior.dispersion ?? 1);
   const alone = prior.dispersion !== undefined && (prior.history ?? 0) >= policy.dispersionHistory;
@@ -148,7 +152,8 @@ export function fastWatch(
     allXc += xc;
     growths(line, (allNc + 200 * w) / (allNs + 200 * (1 - w)), phi, poll, money.factors);
     const wealth = grow(money, stretch, -Math.log(policy.alpha), alone);
-    const enough = wealth >= 1 / policy.alpha && allXc >= policy.leastBad;
+    const total = share * wealth + 1 - share;
+    const enough = total >= 1 / policy.alpha && allXc >= policy.leastBad;
     money.agreeing = enough ? money.agreeing + 1 : 0;
     if (nc > 0 && !blind(recent, policy.limit.rate)) {
       growths(limitLine, 0, phi, poll, limit.factors);

@@ -23,7 +23,7 @@ export function kayentaClass(canary: readonly number[], stable: readonly number[
 /** Whether the class is High; mostly told without the interval: its low end is not above 0. */
 export function kayentaHigh(canary: readonly number[], stable: readonly number[]): boolean {
   if (canary.length === 0 || stable.length === 0) return false;
-  return rankSumZ(canary, stable, 0, true) > z98 && kayentaClass(canary, stable) === 'High';
+  return kayentaClass(canary, stable) === 'High';
 }
 
 /**
@@ -40,16 +40,61 @@ function hodgesLehmann(
     const f = (shift: number) => rankSumZ(x, y, shift, correct) - z;
     if (f(least) <= 0) return least;
     if (f(most) >= 0) return most;
-    let [low, high] = [least, most];
-    // Finer than R's 1e-4, which is coarser than the error rates compared here.
-    for (let i = 0; i < 50; i += 1) {
-      const middle = (low + high) / 2;
-      if (f(middle) > 0) low = middle;
-      else high = middle;
-    }
-    return (low + high) / 2;
+    return brentRoot(f, least, most, rootTolerance);
   };
   return { low: root(z98, true), estimate: root(0, false), high: root(-z98, true) };
+}
+
+/** Of R's and of Kayenta's root finder: coarser than differences of error rates can be. */
+const rootTolerance = 1e-4;
+
+/**
+ * Root of `f` between `a` and `b`, at which its signs differ, to within `tolerance`. Source: Brent,
+ * Algorithms for Minimization without Derivatives (1973), chapter 4.
+ */
+function brentRoot(f: (x: number) => number, a: number, b: number, tolerance: number): number {
+  let [best, other, before] = [b, a, a];
+  let [fBest, fOther, fBefore] = [f(b), f(a), f(a)];
+  let step = b - a;
+  let stepBefore = step;
+  for (;;) {
+    if (Math.abs(fOther) < Math.abs(fBest)) {
+      [before, best, other] = [best, other, best];
+      [fBefore, fBest, fOther] = [fBest, fOther, fBest];
+    }
+    const half = (other - best) / 2;
+    const least = 2 * Number.EPSILON * Math.abs(best) + tolerance / 2;
+    if (Math.abs(half) <= least || fBest === 0) return best;
+    if (Math.abs(stepBefore) < least || Math.abs(fBefore) <= Math.abs(fBest)) {
+      [step, stepBefore] = [half, half];
+    } else {
+      const s = fBest / fBefore;
+      let p: number;
+      let q: number;
+      if (before === other) {
+        p = 2 * half * s;
+        q = 1 - s;
+      } else {
+        const [t, r] = [fBefore / fOther, fBest / fOther];
+        p = s * (2 * half * t * (t - r) - (best - before) * (r - 1));
+        q = (t - 1) * (r - 1) * (s - 1);
+      }
+      if (p > 0) q = -q;
+      p = Math.abs(p);
+      if (2 * p < Math.min(3 * half * q - Math.abs(least * q), Math.abs(stepBefore * q))) {
+        [stepBefore, step] = [step, p / q];
+      } else {
+        [step, stepBefore] = [half, half];
+      }
+    }
+    [before, fBefore] = [best, fBest];
+    best += Math.abs(step) > least ? step : Math.sign(half) * least;
+    fBest = f(best);
+    if (fBest > 0 === fOther > 0) {
+      [other, fOther] = [before, fBefore];
+      [step, stepBefore] = [best - before, best - before];
+    }
+  }
 }
 
 function rankSumZ(

@@ -4,6 +4,7 @@ import { type SimulatedService, simulatedTraffic } from '../../src/analysis/simu
 import { type Random, seededRandom } from '../../src/lib/random.ts';
 import { percent, seconds } from '../../src/lib/units.ts';
 import { meanAgrees, medianAgrees, shareAgrees } from './reproduced.ts';
+import { halfShare } from './stream.ts';
 import { rolloutStudy } from './study.ts';
 import { mean, median, percents, quantile, short, table } from './table.ts';
 
@@ -77,8 +78,7 @@ export function rolloutTable(runs: number): string {
 
 /** As the study simulated: polls of 5 s, steps of 30 s at least, errors half the money. */
 const studyPolicy: AnalysisPolicy = {
-  ...defaultPolicy,
-  alpha: defaultPolicy.alpha / 2,
+  ...halfShare,
   minStep: seconds(30),
   flinch: { ...defaultPolicy.flinch, on: false },
 };

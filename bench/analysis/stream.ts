@@ -2,7 +2,7 @@ import { advance } from '../../src/analysis/advance.ts';
 import type { CheckPrior } from '../../src/analysis/counts.ts';
 import { dispersionOf } from '../../src/analysis/dispersion.ts';
 import { beginEvidence } from '../../src/analysis/evidence.ts';
-import { type AnalysisPolicy, defaultPolicy } from '../../src/analysis/policy.ts';
+import { type AnalysisPolicy, defaultPolicy, errorsCheck } from '../../src/analysis/policy.ts';
 import {
   type SimulatedService,
   simulatedHistory,
@@ -57,8 +57,11 @@ export function watchOurs(
   return undefined;
 }
 
-/** Errors have half of the money when latency is checked too: the same as alone at half of α. */
-export const halfShare: AnalysisPolicy = { ...defaultPolicy, alpha: defaultPolicy.alpha / 2 };
+/** Errors have half of the money, and the other checks with the rest of it see nothing. */
+export const halfShare: AnalysisPolicy = {
+  ...defaultPolicy,
+  checks: [errorsCheck, { name: 'others', kind: 'ratio', share: 1 / 2, worse: errorsCheck.worse }],
+};
 
 /** Of a service whose base rate is known. */
 export type KnownPrior = CheckPrior & { readonly badRates: readonly number[] };

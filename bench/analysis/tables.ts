@@ -1,6 +1,6 @@
 import { burstTable, capWindowTable } from './cap-window.ts';
 import { costTable } from './cost.ts';
-import { detectionTable, smallFaultTable } from './detection.ts';
+import { detectionTable } from './detection.ts';
 import { falseAlarmTable } from './false-alarms.ts';
 import { flinchTable, idleFlinchTable } from './flinch.ts';
 import { latencyFlinchTable } from './flinch-latency.ts';
@@ -25,13 +25,7 @@ export const tables: readonly BenchTable[] = [
     name: 'detection',
     title: 'Bad releases at a fixed weight: rolled back % / median s / failed = the study',
     make: detectionTable,
-    size: 90,
-  },
-  {
-    name: 'small-faults',
-    title: 'Bad releases over a base of 1 %: rolled back % / median s / failed',
-    make: smallFaultTable,
-    size: 60,
+    size: 120,
   },
   {
     name: 'rollouts-study',

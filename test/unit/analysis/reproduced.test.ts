@@ -42,9 +42,14 @@ describe('agreement with the study', () => {
   });
 
   it('knows every cell', () => {
-    expect(detectionStudy).toHaveLength(29);
+    expect(detectionStudy).toHaveLength(41);
     for (const { rules } of detectionStudy) expect(rules).toHaveLength(6);
-    expect(detectionStudy[0]).toMatchObject({ canaryRate: 0.01, rps: 9.26, weight: 1 });
+    expect(detectionStudy[0]).toMatchObject({
+      stableRate: 0.001,
+      canaryRate: 0.01,
+      rps: 9.26,
+      weight: 1,
+    });
     expect(detectionStudy[0]?.rules[5]).toEqual([4, 2092, 6]);
   });
 });
