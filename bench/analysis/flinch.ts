@@ -11,7 +11,14 @@ const withFlinch = (flinch: Partial<AnalysisPolicy['flinch']>): AnalysisPolicy =
   flinch: { ...defaultPolicy.flinch, ...flinch },
 });
 
-/** A fault after 20 clean seconds at a fixed weight, polls of 1 s, 2 s of each change dropped. */
+/** Seconds from the scrape that tells to the first request that is split anew. */
+const lag = 0.3;
+const clean = 20;
+
+/**
+ * A fault after 20 clean seconds at a fixed weight, at any moment between two polls of 1 s; 2 s of
+ * each change settle.
+ */
 function runs(
   service: SimulatedService,
   weight: number,
@@ -23,8 +30,10 @@ function runs(
     const random = seededRandom(i * 15_485_863 + 3);
     const prior = priorOf(service, random);
     const steps = [percent(weight)];
-    const rollout = { service, steps, promote: false, interval: 1, settling: 2, horizon, prior };
-    return simulateRollout(rollout, policy, random);
+    const faultAt = clean + (i % 20) / 20;
+    const timed = service.faultAt === undefined ? service : { ...service, faultAt };
+    const course = { steps, promote: false, interval: 1, settling: 2, lag, horizon, prior };
+    return simulateRollout({ service: timed, ...course }, policy, random);
   });
 }
 
@@ -53,11 +62,11 @@ export function flinchTable(count: number): string {
     [1000, 25, 0.02],
   ] as const;
   const rows = cells.map(([rps, weight, canaryRate]) => {
-    const service = { rps, stableRate: 0.001, canaryRate, faultAt: 20.4 };
+    const service = { rps, stableRate: 0.001, canaryRate, faultAt: clean };
     const results = Object.values(settings).map((policy) => {
       const all = runs(service, weight, policy, count);
       const failed = mean(all.map(({ failedRequests }) => failedRequests));
-      return `${short(failed)} / ${short(median(all.map(({ seconds }) => seconds - 20.4)))}`;
+      return `${short(failed)} / ${short(median(all.map(({ seconds }) => seconds - clean - 0.5)))}`;
     });
     return [rps, weight, canaryRate * 100, ...results];
   });

@@ -125,14 +125,15 @@ function advanceComponent(
   component: ComponentEvidence,
   counts: Counts,
   policy: CheckPolicy,
-  { frame, dispersion, growth, surprises }: ComponentContext,
+  context: ComponentContext,
 ): ComponentEvidence {
+  const { frame, dispersion, growth, surprises } = context;
   const settling = frame.poll.settling !== undefined;
   const step = settling ? component.step : addCounts(component.step, counts);
   const split = splitOf(component, counts, step, policy, frame);
   const line: Line = { ...policy.worse, ...split };
   const factors = worseTilts.map((tilt) => lnWorse(counts, line, tilt) / dispersion);
-  surprises.push(Math.exp(lnSum(factors)) / factors.length);
+  surprises.push(Math.max(meanFactor(factors), surpriseAlone(counts, line, policy, context)));
   return {
     ...component,
     worse: growWealth(component.worse, { ...growth, factors }),
@@ -143,6 +144,32 @@ function advanceComponent(
     total: addCounts(component.total, counts),
     usual: component.prior === null ? learned(component, counts, growth.single) : 0,
   };
+}
+
+const meanFactor = (logs: readonly number[]): number => Math.exp(lnSum(logs)) / logs.length;
+
+/** Stable requests in a poll from which its rate of that moment can be told at all. */
+const leastStable = 20;
+/** Below this dispersion errors come alone, and a few in one poll are no burst. */
+const alone = 1.5;
+
+/**
+ * The poll's factor on "the canary is worse" where stable's rate is taken as known: as in its
+ * history, or as in this very poll if that is higher. Without having to prove what stable does it
+ * needs a few failures less than the bet that counts, the more so the more weight the canary has.
+ * It decides nothing but a flinch, and is 1 unless stable's history tells that errors come alone.
+ */
+function surpriseAlone(
+  counts: Counts,
+  { rho, delta, pHat }: Line,
+  { kind }: CheckPolicy,
+  { dispersion, growth }: ComponentContext,
+): number {
+  const known = kind === 'ratio' && growth.forget && dispersion < alone;
+  if (!known || counts.xc === 0 || counts.ns < leastStable) return 1;
+  const stable = Math.max(pHat, counts.xs / counts.ns);
+  const line: Line = { rho: 0, delta: rho * stable + delta, pHat: 0, kappa: 0 };
+  return meanFactor(worseTilts.map((tilt) => lnWorse(counts, line, tilt) / dispersion));
 }
 
 /** Kept in single precision, as it is stored: replay from a stored state is exact. */
@@ -172,11 +199,11 @@ export const stepMargin = (delta: number, next: number): number => delta / toRat
  * present poll included (numbers of requests say nothing of outcomes), so that a poll whose split
  * is off by chance or by scrape times is judged by the odds behind it.
  *
- * While a raise settles: the odds of the *new* weight with anchor 0. The canary's odds are then at
- * most kappa in every request, and the mean factor of one request at base rate p is at most
+ * While a change settles: the odds of the *greater* weight with anchor 0. The canary's odds are
+ * then at most kappa in every request, and the mean factor of one request at base rate p is at most
  * `1 + p·rho·A/(1 + m·A)·(q − (1 − q)·kappa)`, q the canary's true share: at most 1 since
- * `q/(1 − q) ≤ kappa`. So no poll of a raise needs to be dropped, and a fault that shows at once is
- * not waited for.
+ * `q/(1 − q) ≤ kappa`. So no poll of a change needs to be dropped, and a fault that shows at once
+ * is not waited for.
  *
  * At full weight there is nothing to compare with: kappa 0 compares with stable as it was.
  */
@@ -188,7 +215,7 @@ function splitOf(
   { poll }: PollFrame,
 ): Pick<Line, 'pHat' | 'kappa'> {
   const pHat = anchorOf(component);
-  const w = toRatio(poll.weight);
+  const w = toRatio(poll.settling ?? poll.weight);
   // Pods of one moment are not independent trials: looks are compared with a rate known before.
   if (policy.kind === 'gauge') return { pHat, kappa: 0 };
   if (policy.kind === 'restarts') {

@@ -36,8 +36,7 @@ export function advance(state: EvidenceState, poll: Poll, policy: AnalysisPolicy
   invariant(poll.at > poll.since, 'a poll has a length');
   invariant(state.at === null || poll.since >= state.at, 'polls do not overlap');
   const begun = enterStep(state, poll, policy);
-  // Nobody knows the odds while a weight is lowered, and less traffic needs no hurry.
-  if (poll.settling === 'lowering' || poll.weight <= 0) return { ...begun, at: poll.at };
+  if (poll.weight <= 0) return { ...begun, at: poll.at };
   const frame = frameOf(begun, poll, policy);
   const checks = Object.fromEntries(
     policy.checks.map((check) => [check.name, countCheck(begun, poll, frame, check)]),

@@ -66,8 +66,11 @@ export interface Poll {
   readonly step: number;
   /** Weight of the next step, 100 for promotion. Fixed while a step lasts. */
   readonly next: Percent;
-  /** The poll overlaps a change of ours from the route write until it is known to be in force. */
-  readonly settling?: 'raising' | 'lowering';
+  /**
+   * The poll overlaps a change of ours, from the route write until it is known to be in force: the
+   * greater weight of the two, which is the most that any of its requests was split by.
+   */
+  readonly settling?: Percent;
   /** Odds of the split, canary to stable, when told from elsewhere; else they are counted. */
   readonly odds?: number;
   /** A canary pod turned Ready so recently that its latency says nothing. */

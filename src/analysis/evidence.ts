@@ -35,7 +35,10 @@ export interface CheckEvidence {
   readonly window: number | null;
   readonly dispersion: number;
   readonly dispersionKnown: boolean;
-  /** Factor by which fresh money would have grown in the last poll alone, without the cap. */
+  /**
+   * Factor by which fresh money would have grown in the last poll alone, without the cap; by what
+   * stable is known to do, if that tells more.
+   */
   readonly surprise: number;
 }
 

@@ -32,16 +32,21 @@ export function flinchAdvice(
     return over ? { kind: 'return', because: said } : undefined;
   }
   const bad = total.blamed?.worst?.total.xc ?? 0;
-  const suspected = total.wealth >= flinch.lowerAt || total.surprise >= flinch.surpriseAt;
+  const isSudden = total.surprise >= flinch.surpriseAt;
+  const suspected = total.wealth >= flinch.lowerAt || isSudden;
   if (!suspected || bad < flinch.leastBad || state.weight >= 100) return undefined;
   const counted = total.blamed?.check.kind === 'ratio';
-  const to = leastWeight(state, policy, counted ? excessNow(state.recent) : 1);
+  const to = leastWeight(state, policy, counted ? excessNow(state.recent, isSudden) : 1);
   if (to === undefined || to >= state.weight) return undefined;
   return { kind: 'lower', to, because: said };
 }
 
-/** The last poll tells a sudden fault before the fading counts do. */
-const excessNow = (recent: RecentCounts): number => Math.max(recent.excess, excessOf(recent));
+/**
+ * The last poll tells a fault before the fading counts do, and a sudden one only as far as it came
+ * after the fault began: half of it, at a guess.
+ */
+const excessNow = (recent: RecentCounts, isSudden: boolean): number =>
+  Math.max(Math.min(1, (isSudden ? 2 : 1) * recent.excess), excessOf(recent));
 
 /** Whole percents, so that every route can carry it. */
 function leastWeight(

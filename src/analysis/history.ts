@@ -62,7 +62,7 @@ export function remember(
 }
 
 function oddsOf(poll: Poll, state: EvidenceState, policy: AnalysisPolicy): number {
-  const w = toRatio(poll.weight);
+  const w = toRatio(poll.settling ?? poll.weight);
   const step = state.checks[policy.checks[0]?.name ?? '']?.components[0]?.step ?? noCounts;
   if (w >= 1) return 0;
   if (poll.settling !== undefined) return w / (1 - w);

@@ -1,7 +1,7 @@
 import type { Random } from '../lib/random.ts';
 import { instant, type Percent, percent } from '../lib/units.ts';
 import { advance } from './advance.ts';
-import type { CheckPrior, Counts, Poll } from './counts.ts';
+import { type CheckPrior, type Counts, noCounts, type Poll } from './counts.ts';
 import { beginEvidence, type EvidenceState } from './evidence.ts';
 import { flinchAdvice } from './flinch.ts';
 import { judge } from './judge.ts';
@@ -21,6 +21,11 @@ export interface SimulatedRollout {
   readonly interval: number;
   /** Seconds for which a weight change counts as settling. */
   readonly settling?: number;
+  /**
+   * Seconds from the end of a poll that takes weight away to the first request that is split so; at
+   * most an interval, 0 by default.
+   */
+  readonly lag?: number;
   /** Give up after this many seconds. */
   readonly horizon: number;
   /** What is known of stable beforehand; the true base rate when absent. */
@@ -42,9 +47,9 @@ interface Course {
   readonly state: EvidenceState;
   readonly step: number;
   readonly weight: Percent;
-  /** Seconds until the weight counts as in force, and which way it changed. */
+  /** Seconds until the weight counts as in force, and what it was before. */
   readonly settlingLeft: number;
-  readonly direction: 'raising' | 'lowering';
+  readonly before: Percent;
   readonly stepFrom: number;
   readonly stepSeconds: readonly number[];
   readonly flinches: number;
@@ -66,9 +71,15 @@ export function simulateRollout(
     failedRequests += counts.xc;
     const state = advance(course.state, poll, policy);
     const end = (k + 1) * rollout.interval;
-    const done = (kind: SimulatedOutcome['kind']) =>
-      outcome(kind, end, { ...course, state }, canaryRequests, failedRequests);
-    if (state.rejected !== null) return done('rolled-back');
+    const done = (kind: SimulatedOutcome['kind'], more: Counts = noCounts) => {
+      const [requests, failed] = [canaryRequests + more.nc, failedRequests + more.xc];
+      return outcome(kind, end, { ...course, state }, requests, failed);
+    };
+    if (state.rejected !== null) {
+      const { lag = 0 } = rollout;
+      const late = lag > 0 ? traffic.counts(end, end + lag, course.weight / 100) : noCounts;
+      return done('rolled-back', late);
+    }
     const next = react({ ...course, state }, rollout, policy, end);
     if (next === 'promoted') return done('promoted');
     course = next;
@@ -96,13 +107,13 @@ const begin = (rollout: SimulatedRollout, policy: AnalysisPolicy): Course => ({
   step: 0,
   weight: rollout.steps[0] ?? percent(1),
   settlingLeft: rollout.settling ?? 0,
-  direction: 'raising',
+  before: percent(0),
   stepFrom: 0,
   stepSeconds: [],
   flinches: 0,
 });
 
-/** Settling polls of a raise are counted as if nothing had shifted for their first half. */
+/** Polls of a raise are served as if nothing had shifted for their first half. */
 function nextPoll(
   rollout: SimulatedRollout,
   course: Course,
@@ -112,21 +123,30 @@ function nextPoll(
   const { interval, steps, service } = rollout;
   const from = k * interval;
   const settles = course.settlingLeft > 0;
-  const before = steps[course.step - 1] ?? 0;
-  const shifted = settles && course.direction === 'raising';
-  const share = shifted ? (course.weight + before) / 2 : course.weight;
-  const counts = traffic.counts(from, from + interval, share / 100);
+  const counts = traffic.counts(from, from + interval, meanWeight(rollout, course) / 100);
   const poll: Poll = {
     since: instant(from * 1000),
     at: instant((from + interval) * 1000),
     weight: course.weight,
     step: course.step,
     next: steps[course.step + 1] ?? percent(100),
-    ...(settles ? { settling: course.direction } : {}),
+    ...(settles ? { settling: percent(Math.max(course.weight, course.before)) } : {}),
     priors: { errors: rollout.prior ?? { badRates: [service.stableRate] } },
     checks: { errors: [counts] },
   };
   return { poll, counts };
+}
+
+/** What the route carries on average in the next poll, in percent. */
+function meanWeight(
+  { interval, settling, lag = 0 }: SimulatedRollout,
+  { weight, before, settlingLeft }: Course,
+): number {
+  if (settlingLeft <= 0) return weight;
+  if (before < weight) return (weight + before) / 2;
+  // Of a lowering only the first poll has requests that were split as before.
+  const late = settlingLeft === settling ? lag / interval : 0;
+  return weight + (before - weight) * late;
 }
 
 function react(
@@ -144,7 +164,7 @@ function react(
     return {
       ...settled,
       weight: lower ? advice.to : stepWeight,
-      direction: lower ? 'lowering' : 'raising',
+      before: course.weight,
       settlingLeft: settling,
       flinches: course.flinches + (lower ? 1 : 0),
     };
@@ -158,7 +178,7 @@ function react(
     step: course.step + 1,
     weight: next,
     settlingLeft: settling,
-    direction: 'raising',
+    before: course.weight,
     stepFrom: now,
     stepSeconds: [...course.stepSeconds, now - course.stepFrom],
   };

@@ -23,8 +23,9 @@ export interface TotalWealth {
   readonly blamed: CheckWealth | undefined;
   readonly checks: readonly CheckWealth[];
   /**
-   * Factor of the last poll alone, all checks together: P(≥ x) ≤ 1/x for a canary that is fine.
-   * Where the dispersion is unknown a burst of errors can look like it too, and costs a pause.
+   * Factor of the last poll alone, all checks together: P(≥ x) is about 1/x at most for a canary
+   * that is fine. Where the dispersion is unknown a burst of errors can look like it too, and costs
+   * a pause.
    */
   readonly surprise: number;
 }

@@ -121,10 +121,9 @@ export function streamOf(state: RolloutState, policy: AnalysisPolicy): PollStrea
 }
 
 /**
- * Which step a poll belongs to. From the record of a raise until the gateway surely follows it, the
- * poll settles at
- * the new weight: the canary gets at most that share, so the rollback test stays valid; promotion
- * waits.
+ * Which step a poll belongs to. From the record of a change until the gateway surely follows it,
+ * the poll settles: the canary gets at most the greater share, so the rollback test stays valid;
+ * promotion waits.
  */
 function framed(poll: CountedPoll, memory: RolloutMemory, carried: Carried): Poll {
   const { state, routeWeight, propagation } = carried;
@@ -141,14 +140,13 @@ function framed(poll: CountedPoll, memory: RolloutMemory, carried: Carried): Pol
     weight: before ? step.from : step.to,
     step: index,
     next: spec.steps[index + 1] ?? percent(100),
-    ...(inForce ? {} : { settling: step.to >= step.from ? 'raising' : 'lowering' }),
+    ...(inForce ? {} : { settling: percent(Math.max(step.from, step.to)) }),
     ...(memory.priors === undefined ? {} : { priors: memory.priors }),
   };
 }
 
 /**
- * After a flinch the same step goes on at a lower weight; polls across the change are dropped by
- * the analysis.
+ * After a flinch the same step goes on at a lower weight.
  */
 function flinched(poll: CountedPoll, carried: Carried): Poll | undefined {
   const { state, flinchedAt, acceptedAt, propagation, routeWeight } = carried;
@@ -161,7 +159,7 @@ function flinched(poll: CountedPoll, carried: Carried): Poll | undefined {
     weight: routeWeight,
     step: index,
     next: state.spec.steps[index + 1] ?? percent(100),
-    ...(inForce ? {} : { settling: 'lowering' }),
+    ...(inForce ? {} : { settling: state.step.to }),
   };
 }
 

@@ -73,6 +73,8 @@ export interface PollStream {
   readonly places: ReadonlyMap<string, CheckPlace>;
   /** The last answer of each check, for the moments when only another source was asked. */
   readonly recent: ReadonlyMap<string, SeriesSet>;
+  /** A scrape was not there yet when it was asked for at the earliest: it is asked for later. */
+  readonly isSlow: boolean;
 }
 
 export interface StreamStep {
@@ -89,6 +91,7 @@ export const openStream = (since: Instant, checks: readonly StreamCheck[]): Poll
   cursor: undefined,
   places: new Map(),
   recent: new Map(),
+  isSlow: false,
 });
 
 /** All that must be stored, beside the analysis, to go on after a restart. */
@@ -102,7 +105,7 @@ export function resumeStream(stored: StoredStream, checks: readonly StreamCheck[
   const { interval, boundary } = stored;
   const place: CheckPlace = { countedTo: boundary, known: undefined };
   const places = new Map(checks.map(({ name }) => [name, place]));
-  return { checks, from: boundary, cursor: { interval, boundary }, places, recent: new Map() };
+  return { ...openStream(boundary, checks), cursor: { interval, boundary }, places };
 }
 
 /** What {@link resumeStream} takes; `undefined` before the first boundary. */
@@ -165,6 +168,7 @@ export function advance(
   const { cursor } = opened;
   if (cursor === undefined) return { stream: opened, polls: [], unusable };
   const { stream: counted, polls } = count({ ...opened, cursor }, sets, at);
+  const isSlow = before.isSlow || (polls.length === 0 && wasEarly(before, readings, at));
   for (const [name, set] of sets) {
     const gauge = gaugeOf(stream, name);
     const stale = staleness(
@@ -174,7 +178,7 @@ export function advance(
     );
     if (stale !== undefined) unusable.set(name, stale);
   }
-  return { stream: counted, polls, unusable };
+  return { stream: { ...counted, isSlow }, polls, unusable };
 }
 
 type Sets = ReadonlyMap<string, SeriesSet>;
@@ -362,17 +366,28 @@ function staleness(set: SeriesSet, longest: Millis, at: Instant): Unusable | und
 /** Two and a half scrapes, and at least 5 s. */
 export const staleAfter = (interval: Millis): Millis => millis(Math.max(5000, 2.5 * interval));
 
-/** A scrape is stored when it has ended: a busy target takes some hundred milliseconds. */
-const scrapeDelay = 250;
+/** A scrape is stored when it has ended: most take milliseconds, of a busy target a few hundred. */
+const [quickScrape, slowScrape] = [100, 250];
+
+/** Asked as soon as the scrape after the last poll could be there, with an answer that lacks it. */
+function wasEarly(
+  { checks, cursor }: PollStream,
+  readings: ReadonlyMap<string, Reading>,
+  at: Instant,
+): boolean {
+  const answered = readings.get(checks[0]?.name ?? '')?.kind === 'series';
+  return answered && cursor !== undefined && at - cursor.boundary - cursor.interval >= quickScrape;
+}
 
 /**
  * When to ask next: soon after the next scrape should have been stored, a few times more while it
  * is late, and once per Δ when it does not come.
  */
-export function nextTick({ cursor }: PollStream, at: Instant, fallback: Millis): Millis {
+export function nextTick({ cursor, isSlow }: PollStream, at: Instant, fallback: Millis): Millis {
   if (cursor === undefined) return fallback;
   const { interval, boundary } = cursor;
-  const due = boundary + interval + scrapeDelay;
-  if (at < due) return millis(Math.min(interval, Math.max(scrapeDelay, due - at)));
-  return at - due < interval ? millis(Math.max(scrapeDelay, interval / 4)) : interval;
+  const delay = isSlow ? slowScrape : quickScrape;
+  const due = boundary + interval + delay;
+  if (at < due) return millis(Math.min(interval, Math.max(delay, due - at)));
+  return at - due < interval ? millis(Math.max(slowScrape, interval / 4)) : interval;
 }

@@ -8,7 +8,7 @@ import { totalWealth } from '../../../src/analysis/total.ts';
 import { growWealth, lnWealth, openWealth } from '../../../src/analysis/wealth.ts';
 import { percent } from '../../../src/lib/units.ts';
 import golden from './fixtures/golden.json' with { type: 'json' };
-import { counts, errorsPoll, run } from './polls.ts';
+import { counts, errorsPoll, run, weight } from './polls.ts';
 
 describe('advance', () => {
   it.each(golden.rollback.map((sequence, i) => [i, sequence] as const))(
@@ -45,7 +45,7 @@ describe('advance', () => {
 
   it('rejects total failure at 1 % and 100 rps after 7 polls and as many failed requests', () => {
     const polls = Array.from({ length: 30 }, (_, k) =>
-      errorsPoll(k, counts(1, 1, 99, 0), k < 2 ? { settling: 'raising' } : {}),
+      errorsPoll(k, counts(1, 1, 99, 0), k < 2 ? { settling: weight(1) } : {}),
     );
     const found = polls.findIndex((_, k) => run(polls.slice(0, k + 1)).rejected !== null);
     expect(found + 1).toBeLessThanOrEqual(7);
@@ -81,7 +81,7 @@ describe('advance', () => {
   });
 
   it('counts settling polls against the canary only, at the nominal odds', () => {
-    const state = run([errorsPoll(0, counts(1, 1, 99, 0), { settling: 'raising' })]);
+    const state = run([errorsPoll(0, counts(1, 1, 99, 0), { settling: weight(1) })]);
     const [component] = state.checks.errors?.components ?? [];
     expect(component?.step).toEqual(counts(0, 0, 0, 0));
     expect(component?.total).toEqual(counts(1, 1, 99, 0));
@@ -89,10 +89,19 @@ describe('advance', () => {
     expect(state.inForceSince).toBeNull();
   });
 
-  it('drops what was served while a weight was lowered', () => {
-    const state = run([errorsPoll(0, counts(5, 5, 95, 0), { settling: 'lowering' })]);
-    expect(state.checks).toEqual(beginEvidence(defaultPolicy).checks);
-    expect(state.at).toBe(errorsPoll(0, counts(0, 0, 0, 0)).at);
+  it('counts what was served while a weight was lowered at the odds of the weight before', () => {
+    const wealthAt = (settling: number) =>
+      totalWealth(
+        run([errorsPoll(0, counts(5, 3, 95, 0), { settling: weight(settling) })]),
+        defaultPolicy,
+      ).wealth;
+    const raised = run([
+      errorsPoll(0, counts(5, 3, 95, 0), { settling: weight(25), weight: weight(25) }),
+    ]);
+    expect(wealthAt(25)).toBe(totalWealth(raised, defaultPolicy).wealth);
+    // What the gateway may still have sent as before is not held against the canary.
+    expect(wealthAt(25)).toBeLessThan(wealthAt(1));
+    expect(wealthAt(25)).toBeGreaterThan(1);
   });
 
   it('is the same whether it ran through or was stored as JSON after every poll', () => {

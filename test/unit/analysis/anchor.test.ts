@@ -50,7 +50,7 @@ describe('the anchor of a service without history', () => {
     const known = errorsPoll(4, counts(10, 0, 90, 0), {
       weight: weight(5),
       step: 1,
-      settling: 'lowering',
+      settling: weight(25),
       priors: { errors: { badRates: [0.001] } },
     });
     for (const state of [run(polls), run([...polls, known])]) {

@@ -89,7 +89,7 @@ describe('fairness, by exact enumeration', () => {
     expect(most).toBeGreaterThan(0.99);
   });
 
-  it('while a raise settles, no bet gains at any share up to the new weight', () => {
+  it('while a weight settles, no bet gains at any share up to the greater of the two', () => {
     let most = 0;
     const kappa = 0.1 / 0.9;
     const line: Line = { rho: 1.25, delta: 0.0025, pHat: 0, kappa };

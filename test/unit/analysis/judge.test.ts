@@ -61,7 +61,7 @@ describe('judge', () => {
 
   it.each([
     ['stale-data', () => verdictAt(run(polls(40, counts(1, 0, 99, 0))), 10_001)],
-    ['settling', () => verdictAt(run(polls(3, counts(1, 0, 99, 0), { settling: 'raising' })))],
+    ['settling', () => verdictAt(run(polls(3, counts(1, 0, 99, 0), { settling: weight(1) })))],
     ['no-requests', () => verdictAt(run(polls(30, counts(0, 0, 0, 0))))],
     ['no-canary-traffic', () => verdictAt(run(polls(30, counts(0, 0, 100, 0))))],
     ['split-mismatch', () => verdictAt(run(polls(30, counts(20, 0, 80, 0))))],

@@ -53,6 +53,23 @@ describe('flinch', () => {
     expect(flinchAdvice(run(onset(2)), defaultPolicy, percent(5))).toBeUndefined();
   });
 
+  it.each([
+    ['errors are known to come alone', 5, 0, { dispersion: 1.1, history: 3_600_000 }, true],
+    ['that is not known', 5, 0, { dispersion: 1.1, history: 60_000 }, false],
+    ['errors come in bursts', 5, 0, { dispersion: 2, history: 3_600_000 }, false],
+    ['stable fails as often', 5, 12, { dispersion: 1.1, history: 3_600_000 }, false],
+    ['fewer fail', 2, 0, { dispersion: 1.1, history: 3_600_000 }, false],
+  ])('takes stable at its word where %s', (_, bad, stableBad, known, lowered) => {
+    const polls = Array.from({ length: 31 }, (__, k) => {
+      const onset = k === 30 ? counts(25, bad, 75, stableBad) : counts(25, 0, 75, 0);
+      const priors = { errors: { badRates: [0.001], ...known } };
+      return errorsPoll(k, onset, { weight: weight(25), next: weight(50), priors });
+    });
+    const advice = flinchAdvice(run(polls), defaultPolicy, percent(25));
+    expect(advice?.kind).toBe(lowered ? 'lower' : undefined);
+    expect(run(polls).rejected).toBeNull();
+  });
+
   it('stays where the canary gets less than a request a second, and when it is off', () => {
     const polls = [0, 1, 2, 3].map((k) =>
       errorsPoll(k, counts(1, 1, 9, 0), { weight: weight(10) }),

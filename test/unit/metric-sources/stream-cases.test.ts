@@ -283,9 +283,23 @@ test('windows reach as far back as is needed, and two hours at most', () => {
 test('the next look comes soon after the next scrape', () => {
   const opened = run(20, [stableUntil(20)]).stream;
   expect(nextTick(openStream(at(0), errors), at(0), seconds(15))).toBe(15_000);
-  expect(nextTick(opened, at(21), seconds(15))).toBe(4250);
+  expect(nextTick(opened, at(21), seconds(15))).toBe(4100);
   expect(nextTick(opened, at(26), seconds(15))).toBe(1250);
   expect(nextTick(opened, at(40), seconds(15))).toBe(5000);
+});
+
+test('a scrape that takes long is looked for later from then on', () => {
+  const opened = run(20, [stableUntil(20)]).stream;
+  const again = (moment: number) => {
+    const same = reading(moment, [stableUntil(20)]);
+    return advance(opened, new Map([['errors', same]]), at(moment)).stream;
+  };
+  expect(nextTick(again(24), at(24), seconds(15))).toBe(1100);
+  const slow = again(25.1);
+  expect(nextTick(slow, at(25.1), seconds(15))).toBe(250);
+  expect(nextTick(slow, at(24), seconds(15))).toBe(1250);
+  const away = advance(opened, new Map([['errors', unusable('unreachable', 'away')]]), at(26));
+  expect(nextTick(away.stream, at(24), seconds(15))).toBe(1100);
 });
 
 describe('before a rollout', () => {
