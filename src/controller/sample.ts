@@ -1,14 +1,13 @@
 import type { CheckPrior } from '../analysis/counts.ts';
 import type { GaugePolicy } from '../analysis/policy.ts';
-import { type Instant, type Millis, millis } from '../lib/units.ts';
-import type { EvidenceNames, EvidenceRequest, SeriesSet } from '../metric-sources/metric-source.ts';
-import type { CompiledCheck } from '../metric-sources/template.ts';
+import type { EvidenceNames } from '../metric-sources/metric-source.ts';
 import type { Decision } from '../rollout/decision.ts';
 import { type Snapshot, stateOf, wantedRevision } from '../rollout/snapshot.ts';
 import { gaugePolicy, policyOf } from './analysis-policy.ts';
 import { aboutDeployment } from './event-sink.ts';
-import { boundsOf, cellWidth, gaugePriorOf, priorOf, streamOf } from './evidence.ts';
+import { boundsOf, gaugePriorOf, priorOf, streamOf } from './evidence.ts';
 import { rateOf } from './ladder.ts';
+import { lookBack, lookWidth } from './look-back.ts';
 import type { RolloutMemory } from './memory.ts';
 import type { Parts } from './parts.ts';
 
@@ -84,8 +83,8 @@ async function readPriors(
     const check = parts.checks.get(name);
     if (check === undefined) continue;
     const gauge = gaugeOf(name, parts);
-    const width = resolutionFor(check, parts);
-    const set = await historyFor(check, names, s.now, width, parts);
+    const width = lookWidth(check, parts);
+    const set = await lookBack(check, names, s.now, parts);
     if (set === undefined) continue;
     if (check.kind === 'ratio' || check.kind === 'histogram') memory.stableRate ??= rateOf(set);
     if (check.kind === 'histogram') bounds[name] = state?.bounds?.[name] ?? boundsOf(set);
@@ -118,35 +117,7 @@ function tellSkipped(
   }
 }
 
-/** A native histogram takes kilobytes: a few of them tell the tail as well as many. */
-const nativeLooks = 16;
-
-function resolutionFor({ native }: CompiledCheck, parts: Parts): Millis {
-  const { history } = parts.settings.config.limits;
-  return native ? millis(Math.max(cellWidth, Math.round(history / nativeLooks))) : cellWidth;
-}
-
 function gaugeOf(name: string, { settings }: Pick<Parts, 'settings'>): GaugePolicy | undefined {
   const check = settings.config.checks.get(name);
   return check?.kind === 'gauge-per-pod' ? gaugePolicy(check) : undefined;
-}
-
-async function historyFor(
-  check: CompiledCheck,
-  names: EvidenceNames,
-  at: Instant,
-  resolution: Millis,
-  parts: Parts,
-): Promise<SeriesSet | undefined> {
-  const source = parts.sources.get(check.source);
-  const request: EvidenceRequest = {
-    id: check.name,
-    check,
-    names,
-    window: parts.settings.config.limits.history,
-    resolution,
-  };
-  const readings = await source?.read([request], at, AbortSignal.timeout(5000));
-  const reading = readings?.get(check.name);
-  return reading?.kind === 'series' ? reading : undefined;
 }

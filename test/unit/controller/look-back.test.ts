@@ -1,0 +1,87 @@
+import { expect, test } from 'vitest';
+import { lookBack } from '../../../src/controller/look-back.ts';
+import { settingsOf } from '../../../src/controller/settings.ts';
+import { instant, minutes, seconds } from '../../../src/lib/units.ts';
+import { historyOf } from '../../../src/metric-sources/history.ts';
+import {
+  type EvidenceRequest,
+  type MetricSource,
+  type Reading,
+  unusable,
+} from '../../../src/metric-sources/metric-source.ts';
+import { compileChecks } from '../../../src/metric-sources/template.ts';
+import { parseConfig } from '../../../src/spec/config-file.ts';
+import { checkNamed, namesOf } from '../metric-sources/rows.ts';
+
+const own = 'namespace="$namespace",pod=~"$pods"';
+const parsed = parseConfig(
+  `
+sources: { default: { url: http://prometheus:9090 } }
+defaults: { checks: [native] }
+templates:
+  native:
+    nativeHistogram: duration_seconds{${own}}
+  classic:
+    buckets: duration_seconds_bucket{${own}}
+checks:
+  native: { kind: histogram, template: native }
+  classic: { kind: histogram, template: classic }
+`,
+  'x',
+);
+if (!parsed.ok) throw new Error(parsed.problems[0]?.message);
+const compiled = compileChecks(parsed.config);
+const settings = settingsOf(parsed.config);
+const at = instant(1_800_000_123_000);
+
+/** Ten requests a second since `age` ago, seen as a subquery sees them: at multiples of a step. */
+function readingOf({ window, resolution = seconds(1) }: EvidenceRequest, age: number): Reading {
+  const times: number[] = [];
+  let time = Math.ceil(Math.max(at - window + 1, at - age) / resolution) * resolution;
+  for (; time <= at; time += resolution) times.push(time);
+  const values = times.map((time) => (time - (at - age)) / 100);
+  const of = { key: 'a', arm: 'stable', bad: false, bound: Number.POSITIVE_INFINITY } as const;
+  const series = [{ ...of, pod: '', times, values }];
+  return { kind: 'series', from: instant(at - window), at, series };
+}
+
+async function lookedBack(check: string, answer: (request: EvidenceRequest) => Reading) {
+  const asked: (readonly [window: number, resolution: number | undefined])[] = [];
+  const source: MetricSource = {
+    read: async ([request]) => {
+      if (request === undefined) return new Map();
+      asked.push([request.window / 1000, request.resolution && request.resolution / 1000]);
+      return new Map([[request.id, answer(request)]]);
+    },
+    queries: () => new Map(),
+    close: () => undefined,
+  };
+  const parts = { settings, sources: new Map([['default', source]]) };
+  const set = await lookBack(checkNamed(check, compiled), namesOf(), at, parts);
+  return { asked, requests: set && historyOf(set).requests };
+}
+
+const hourRarely = [3600, 225];
+const minutesOften = [240, 15];
+
+test.each([
+  ['of an hour', minutes(60), [hourRarely], 33_750],
+  ['of eight minutes', minutes(8), [hourRarely], 2250],
+  // No two looks 225 s apart see it.
+  ['of three minutes', minutes(3), [hourRarely, minutesOften], 1650],
+  ['of forty seconds', seconds(40), [hourRarely, minutesOften], 300],
+  ['of a few seconds', seconds(2), [hourRarely, minutesOften], 0],
+])('a native histogram %s', async (_what, age, asked, requests) => {
+  const seen = await lookedBack('native', (request) => readingOf(request, age));
+  expect(seen).toEqual({ asked, requests });
+});
+
+test('a classic histogram is looked at once, whatever is there', async () => {
+  const seen = await lookedBack('classic', (request) => readingOf(request, seconds(2)));
+  expect(seen).toEqual({ asked: [[3600, 15]], requests: 0 });
+});
+
+test('without an answer there is no second question', async () => {
+  const seen = await lookedBack('native', () => unusable('timeout', 'late'));
+  expect(seen).toEqual({ asked: [hourRarely], requests: undefined });
+});
