@@ -79,7 +79,10 @@ const template = z
       .describe('Selector of the latency histogram (_bucket) of one arm, with placeholders.'),
     nativeHistogram: promqlText
       .optional()
-      .describe('Instead of buckets: selector of a native latency histogram.'),
+      .describe(
+        'Instead of buckets: selector of a native latency histogram, by its bare name. ' +
+          'Prometheus must be told to scrape them.',
+      ),
     gauge: promqlText
       .optional()
       .describe('Selector of a gauge of the pods of one arm; needs podLabel.'),

@@ -1,10 +1,9 @@
 // Checks that do not count requests: a release whose answers are right and whose pods are not.
-import { request } from 'undici';
 import { describe, expect, it } from 'vitest';
-import { waitUntil } from '../api.ts';
 import type { ShippedConfig } from '../controller.ts';
 import { rounded, unanswered, untilCleared, untilPromoted } from './records.ts';
 import { busyShop, endShop, figure, untilRest, untilWeight } from './setup.ts';
+import { untilShown } from './shown.ts';
 import { setStage } from './stage.ts';
 
 const good = 'shop/web:v1';
@@ -20,26 +19,6 @@ function watchful(config: ShippedConfig): void {
 }
 
 const stage = setStage({ edit: watchful });
-
-/** Waits until the controller's own metrics show at least so much evidence of a check. */
-function untilShown(namespace: string, check: string, least: number): Promise<void> {
-  let seen = Number.NaN;
-  return waitUntil(
-    async () => {
-      const { body } = await request('http://127.0.0.1:8081/metrics');
-      const line = (await body.text())
-        .split('\n')
-        .find((one) =>
-          ['haldane_check_evidence{', `namespace="${namespace}"`, `check="${check}"`].every(
-            (part) => one.includes(part),
-          ),
-        );
-      seen = Number(line?.slice(line.lastIndexOf(' ')) ?? Number.NaN);
-      return seen >= least;
-    },
-    { what: () => `${least} of evidence by ${check}; last seen ${seen}`, timeout: 120_000 },
-  );
-}
 
 describe('a gauge of every pod', () => {
   const shopWith = (namespace: string, checks: string) =>
@@ -99,7 +78,8 @@ describe('a gauge of every pod', () => {
     const { shop, load } = busy;
     await shop.release(next, leaking);
     await untilWeight(shop, 10);
-    await untilShown('shown', 'memory-shown', 100);
+    const shown = { namespace: 'shown', check: 'memory-shown' } as const;
+    await untilShown({ metric: 'haldane_check_evidence', ...shown }, 100);
     await untilPromoted(busy, stage.cluster, next, 240_000);
     await untilRest(stage.cluster, shop, next);
     await endShop(busy);

@@ -1,3 +1,4 @@
+import { finestSchema } from './native-buckets.ts';
 import type { Pod } from './pod-object.ts';
 
 /**
@@ -15,6 +16,11 @@ export interface Behaviour {
   readonly latency: number;
   /** LATENCY_JITTER_MS: up to this much more, evenly spread. */
   readonly jitter: number;
+  /**
+   * HISTOGRAM_SCHEMA, 0–3: resolution of the native histogram of response times, with 2^schema
+   * buckets for each doubling; 3 unless set. Client libraries lower it when they have too many.
+   */
+  readonly histogramSchema: number;
   /** MEMORY_MB: told as `process_resident_memory_bytes`; 100 unless set. */
   readonly memory: number;
   /** LEAK_MB_PER_S: grows by so much from its start on, and answers as ever. */
@@ -62,6 +68,7 @@ export function behaviourOf(pod: Pod): Behaviour {
     errorStatus: number('ERROR_STATUS', 500),
     latency: number('LATENCY_MS', 0),
     jitter: number('LATENCY_JITTER_MS', 0),
+    histogramSchema: Math.min(finestSchema, number('HISTOGRAM_SCHEMA', finestSchema)),
     memory: number('MEMORY_MB', 100),
     leak: number('LEAK_MB_PER_S', 0),
     startDelay: number('START_DELAY_MS', 100),

@@ -1,9 +1,13 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Behaviour } from './behaviour.ts';
-import { memoryText, RequestMetrics } from './request-metrics.ts';
+import { RequestMetrics } from './request-metrics.ts';
 
 /** Longer than any proxy keeps an idle connection: the proxy closes first and loses no race. */
 const keepAlive = 150_000;
+
+/** The exposition format in which alone Prometheus reads native histograms. */
+const protobuf = 'application/vnd.google.protobuf';
+const protobufType = `${protobuf}; proto=io.prometheus.client.MetricFamily; encoding=delimited`;
 
 /**
  * What runs in a pod's container: answers every path, misbehaves as told, and counts for
@@ -65,10 +69,22 @@ export class PodServer {
     return Math.round((memory * this.#size + leak * seconds) * 1024 * 1024);
   }
 
+  /** Prometheus asks for protocol buffers when it is to read native histograms. */
+  #tell(request: IncomingMessage, response: ServerResponse): void {
+    const native = request.headers.accept?.includes(protobuf) ?? false;
+    const memory = this.#memoryBytes();
+    const { histogramSchema } = this.#behaviour();
+    response.writeHead(200, {
+      'content-type': native ? protobufType : 'text/plain; version=0.0.4',
+    });
+    response.end(
+      native ? this.#metrics.protobuf(memory, histogramSchema) : this.#metrics.text(memory),
+    );
+  }
+
   #answer(request: IncomingMessage, response: ServerResponse): void {
     if (request.url === '/metrics') {
-      response.writeHead(200, { 'content-type': 'text/plain; version=0.0.4' });
-      response.end(this.#metrics.text() + memoryText(this.#memoryBytes()));
+      this.#tell(request, response);
       return;
     }
     const { latency, jitter } = this.#behaviour();
