@@ -1,6 +1,11 @@
 import { type Instant, type Millis, millis } from '../lib/units.ts';
 import { historyOf } from '../metric-sources/history.ts';
-import type { EvidenceNames, EvidenceRequest, SeriesSet } from '../metric-sources/metric-source.ts';
+import type {
+  EvidenceNames,
+  EvidenceRequest,
+  Reading,
+  SeriesSet,
+} from '../metric-sources/metric-source.ts';
 import type { CompiledCheck } from '../metric-sources/template.ts';
 import { cellWidth } from './evidence.ts';
 import type { Parts } from './parts.ts';
@@ -8,37 +13,48 @@ import type { Parts } from './parts.ts';
 /** A native histogram takes kilobytes: a few of them tell the tail as well as many. */
 const nativeLooks = 16;
 
-type LookParts = Pick<Parts, 'sources' | 'settings'>;
+/** An answer that is too large is asked for again with so many times fewer looks. */
+const thinning = 4;
 
-/** Time between two looks at stable's history. */
-export function lookWidth(
-  { native }: CompiledCheck,
-  { settings }: Pick<Parts, 'settings'>,
-): Millis {
-  const { history } = settings.config.limits;
-  return native ? millis(Math.max(cellWidth, Math.round(history / nativeLooks))) : cellWidth;
+/** What was seen of stable before a rollout. */
+export interface LookBack {
+  readonly set: SeriesSet;
+  /** Time between two looks. */
+  readonly width: Millis;
 }
 
 /**
- * Stable before a rollout, as far back as the configuration says; `undefined` without an answer.
- * Looks at a native histogram may be minutes apart, and pods younger than two of them show no
- * request in between: then the last minutes alone are looked at, as often as a counter is.
+ * Stable before a rollout, as far back as the configuration says and as closely as fits into an
+ * answer; `undefined` without one. Looks at a native histogram may be minutes apart, and pods
+ * younger than two of them show no request in between: then the last minutes alone are looked at,
+ * as often as a counter is.
  */
 export async function lookBack(
   check: CompiledCheck,
   names: EvidenceNames,
   at: Instant,
-  parts: LookParts,
-): Promise<SeriesSet | undefined> {
-  const look = async (window: Millis, resolution: Millis): Promise<SeriesSet | undefined> => {
+  parts: Pick<Parts, 'sources' | 'settings'>,
+): Promise<LookBack | undefined> {
+  const look = async (window: Millis, resolution: Millis): Promise<Reading | undefined> => {
     const request: EvidenceRequest = { id: check.name, check, names, window, resolution };
     const source = parts.sources.get(check.source);
     const readings = await source?.read([request], at, AbortSignal.timeout(5000));
-    const reading = readings?.get(check.name);
-    return reading?.kind === 'series' ? reading : undefined;
+    return readings?.get(check.name);
   };
-  const width = lookWidth(check, parts);
-  const whole = await look(parts.settings.config.limits.history, width);
-  if (whole === undefined || width === cellWidth || historyOf(whole).requests > 0) return whole;
-  return (await look(millis(nativeLooks * cellWidth), cellWidth)) ?? whole;
+  const { history } = parts.settings.config.limits;
+  let width = check.native ? Math.max(cellWidth, Math.round(history / nativeLooks)) : cellWidth;
+  let whole = await look(history, millis(width));
+  // Some pods with a dozen buckets fill it; two looks at least tell something.
+  while (isTooLarge(whole) && thinning * width <= history / 2) {
+    width *= thinning;
+    whole = await look(history, millis(width));
+  }
+  if (whole?.kind !== 'series') return undefined;
+  const far = { set: whole, width: millis(width) };
+  if (!check.native || width === cellWidth || historyOf(whole).requests > 0) return far;
+  const near = await look(millis(nativeLooks * cellWidth), cellWidth);
+  return near?.kind === 'series' ? { set: near, width: cellWidth } : far;
 }
+
+const isTooLarge = (reading: Reading | undefined): boolean =>
+  reading?.kind === 'unusable' && reading.code === 'too-large';

@@ -7,7 +7,7 @@ import { gaugePolicy, policyOf } from './analysis-policy.ts';
 import { aboutDeployment } from './event-sink.ts';
 import { boundsOf, gaugePriorOf, priorOf, streamOf } from './evidence.ts';
 import { rateOf } from './ladder.ts';
-import { lookBack, lookWidth } from './look-back.ts';
+import { lookBack } from './look-back.ts';
 import type { RolloutMemory } from './memory.ts';
 import type { Parts } from './parts.ts';
 
@@ -83,9 +83,9 @@ async function readPriors(
     const check = parts.checks.get(name);
     if (check === undefined) continue;
     const gauge = gaugeOf(name, parts);
-    const width = lookWidth(check, parts);
-    const set = await lookBack(check, names, s.now, parts);
-    if (set === undefined) continue;
+    const seen = await lookBack(check, names, s.now, parts);
+    if (seen === undefined) continue;
+    const { set, width } = seen;
     if (check.kind === 'ratio' || check.kind === 'histogram') memory.stableRate ??= rateOf(set);
     if (check.kind === 'histogram') bounds[name] = state?.bounds?.[name] ?? boundsOf(set);
     priors[name] =

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { lookBack } from '../../../src/controller/look-back.ts';
 import { settingsOf } from '../../../src/controller/settings.ts';
 import { instant, minutes, seconds } from '../../../src/lib/units.ts';
+import { sampleLimit } from '../../../src/metric-sources/answer.ts';
 import { historyOf } from '../../../src/metric-sources/history.ts';
 import {
   type EvidenceRequest,
@@ -57,31 +58,59 @@ async function lookedBack(check: string, answer: (request: EvidenceRequest) => R
     close: () => undefined,
   };
   const parts = { settings, sources: new Map([['default', source]]) };
-  const set = await lookBack(checkNamed(check, compiled), namesOf(), at, parts);
-  return { asked, requests: set && historyOf(set).requests };
+  const seen = await lookBack(checkNamed(check, compiled), namesOf(), at, parts);
+  const told = seen && { requests: historyOf(seen.set).requests, width: seen.width / 1000 };
+  return { asked, told };
 }
 
 const hourRarely = [3600, 225];
 const minutesOften = [240, 15];
 
 test.each([
-  ['of an hour', minutes(60), [hourRarely], 33_750],
-  ['of eight minutes', minutes(8), [hourRarely], 2250],
+  ['of an hour', minutes(60), [hourRarely], { requests: 33_750, width: 225 }],
+  ['of eight minutes', minutes(8), [hourRarely], { requests: 2250, width: 225 }],
   // No two looks 225 s apart see it.
-  ['of three minutes', minutes(3), [hourRarely, minutesOften], 1650],
-  ['of forty seconds', seconds(40), [hourRarely, minutesOften], 300],
-  ['of a few seconds', seconds(2), [hourRarely, minutesOften], 0],
-])('a native histogram %s', async (_what, age, asked, requests) => {
+  ['of three minutes', minutes(3), [hourRarely, minutesOften], { requests: 1650, width: 15 }],
+  ['of forty seconds', seconds(40), [hourRarely, minutesOften], { requests: 300, width: 15 }],
+  ['of a few seconds', seconds(2), [hourRarely, minutesOften], { requests: 0, width: 15 }],
+])('a native histogram %s', async (_what, age, asked, told) => {
   const seen = await lookedBack('native', (request) => readingOf(request, age));
-  expect(seen).toEqual({ asked, requests });
+  expect(seen).toEqual({ asked, told });
 });
 
 test('a classic histogram is looked at once, whatever is there', async () => {
   const seen = await lookedBack('classic', (request) => readingOf(request, seconds(2)));
-  expect(seen).toEqual({ asked: [[3600, 15]], requests: 0 });
+  expect(seen).toEqual({ asked: [[3600, 15]], told: { requests: 0, width: 15 } });
+});
+
+/** As if each look had so many samples: those of all series of all pods. */
+const crowded = (samplesPerLook: number) => (request: EvidenceRequest) => {
+  const looks = request.window / (request.resolution ?? seconds(1));
+  return looks * samplesPerLook > sampleLimit
+    ? unusable('too-large', 'more than 50000 samples')
+    : readingOf(request, minutes(60));
+};
+
+test.each([
+  ['classic', 'ten pods', 10 * 12, [15]],
+  ['classic', 'fifty pods', 50 * 12, [15, 60]],
+  ['classic', 'a thousand pods', 1000 * 12, [15, 60, 240, 960]],
+  ['native', 'ten pods', 10 * 81, [225]],
+  ['native', 'a hundred pods', 100 * 81, [225, 900]],
+])('a %s histogram of %s is looked at as closely as fits', async (kind, _what, size, widths) => {
+  const { asked, told } = await lookedBack(kind, crowded(size));
+  expect(asked).toEqual(widths.map((width) => [3600, width]));
+  expect(told?.width).toBe(widths.at(-1));
+  expect(told?.requests).toBeGreaterThan(20_000);
+});
+
+test('what never fits is given up', async () => {
+  const { asked, told } = await lookedBack('native', crowded(1e6));
+  expect(asked.map(([, width]) => width)).toEqual([225, 900]);
+  expect(told).toBeUndefined();
 });
 
 test('without an answer there is no second question', async () => {
   const seen = await lookedBack('native', () => unusable('timeout', 'late'));
-  expect(seen).toEqual({ asked: [hourRarely], requests: undefined });
+  expect(seen).toEqual({ asked: [hourRarely], told: undefined });
 });
