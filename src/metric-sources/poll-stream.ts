@@ -121,7 +121,10 @@ const longestWindow = 7_200_000;
 /** An answer that is too large although it reaches back less than this stays so. */
 const worthGivingUp = 120_000;
 
-/** A native histogram is asked for so many scrapes before it is counted: each takes kilobytes. */
+/**
+ * A native histogram is asked for so many scrapes before it is counted, the longest while the
+ * interval is not known: each takes kilobytes.
+ */
 const nativeLookback = 4;
 
 /** A gauge is looked at as it was at a poll's beginning: late samples then change nothing. */
@@ -144,8 +147,9 @@ export function windowOf(
     return millis(Math.min(longestWindow, back + gaugeReach(gauge, cursor?.interval)));
   }
   const back = Math.max(0, at - start);
-  if (native && place?.known === undefined && cursor !== undefined) {
-    return millis(Math.min(longestWindow, back + nativeLookback * cursor.interval));
+  if (native && place?.known === undefined) {
+    const lookback = nativeLookback * (cursor?.interval ?? longestInterval);
+    return millis(Math.min(longestWindow, back + lookback));
   }
   if (place === undefined) return millis(Math.min(longestWindow, back + openingLookback));
   const more = place.known === undefined ? replayLookback : 1000;

@@ -153,8 +153,9 @@ type Bucket = readonly [rule: number, left: string, right: string, count: string
 const native = (
   arm: 'stable' | 'canary',
   samples: readonly (readonly [second: number, buckets: readonly Bucket[]])[],
+  pod: string = pods[arm],
 ) => ({
-  metric: stored('duration_seconds', arm, []).labels,
+  metric: stored('duration_seconds', arm, [], pod).labels,
   histograms: samples.map(([second, buckets]) => [
     second,
     {
@@ -258,6 +259,24 @@ describe('a native histogram', () => {
     };
     expect(windowOf(stream, 'latency', at, { native: true })).toBe(4000);
     expect(windowOf(stream, 'latency', at)).toBe(200_000);
+  });
+
+  test('of a dozen pods that are scraped every second tells the interval by itself', async () => {
+    const bounds = [0.125];
+    const opened = openStream(at, [{ name: 'latency', bounds }]);
+    const window = windowOf(opened, 'latency', at, { native: true });
+    const ends = Array.from({ length: 21 }, (_, i) => String(2 ** ((i - 40) / 8)));
+    const fine = ends.slice(1).map((end, i): Bucket => [0, ends[i] ?? '', end, '100']);
+    const seen = Array.from({ length: window / 1000 }, (_, i) => [now - i, fine] as const);
+    answering(
+      ends
+        .slice(0, 12)
+        .map((_, i) => native('stable', seen.toReversed(), `web-7d4b9-aaa${10 + i}`)),
+    );
+    const reading = await readOne(request('latency', { window, bounds }));
+    expect(reading.kind).toBe('series');
+    const { cursor } = advance(opened, new Map([['latency', reading]]), at).stream;
+    expect(cursor).toEqual({ interval: 1000, boundary: at });
   });
 });
 
