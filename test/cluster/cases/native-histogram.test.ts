@@ -81,7 +81,7 @@ const coarser = rounded(2 ** (1 / 2), 2);
 
 describe('a native histogram of a live Prometheus', () => {
   it.concurrent('half as slow again is rolled back, though nothing fails', async () => {
-    const busy = await knownShop('native-slow', 'errors,own-latency', '10,50');
+    const busy = await knownShop('native-slow', 'own-latency', '10,50');
     const { shop, load } = busy;
     await shop.release(next, halfAsSlowAgain);
     await untilWeight(shop, 10);
