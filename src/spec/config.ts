@@ -41,9 +41,6 @@ const source = z
       .describe('Sent as X-Scope-OrgID, for Mimir, Cortex and Loki-like front ends.'),
     timeout: span(100, 30_000).prefault('5s').describe('Longest time for one whole query.'),
     maxInFlight: wholeNumber(1, 16).default(2).describe('Queries under way at the same time.'),
-    scrapeInterval: span(1000, 300_000)
-      .prefault('15s')
-      .describe('How often targets are scraped, until the samples themselves tell.'),
     replicaLabels: z
       .array(z.string().regex(/^[a-zA-Z_][a-zA-Z0-9_]{0,63}$/, { error: 'is no label name' }))
       .max(16)

@@ -44,10 +44,7 @@ test('a value that is shown commented out is the default', () => {
   const result = parseConfig(shipped, 'x');
   const uncommented = parseConfig(
     shipped
-      .replaceAll(
-        /^( *)# (timeout|maxInFlight|scrapeInterval|steps|profile|onReject): /gm,
-        '$1$2: ',
-      )
+      .replaceAll(/^( *)# (timeout|maxInFlight|steps|profile|onReject): /gm, '$1$2: ')
       .replaceAll(/^  default: \{\}\n/gm, '  default:\n')
       .replaceAll(/^    # (alpha|beta|minStep|maxStep|flinch): /gm, '    $1: ')
       .replaceAll(/^# (limits|controller):$/gm, '$1:')
