@@ -26,6 +26,8 @@ type Running = {
   state: 'starting' | 'running' | 'waiting' | 'stopping';
   reason: string;
   startedAt: string;
+  /** Of the container that ended last; its status keeps it while the next one runs. */
+  ended: { readonly startedAt: string; readonly finishedAt: string } | undefined;
 };
 
 const manager = { manager: 'kubelet' };
@@ -174,6 +176,7 @@ export class Kubelet implements Controller {
       state: 'starting',
       reason: 'ContainerCreating',
       startedAt: this.#context.server.objects.now(),
+      ended: undefined,
     };
     this.#running.set(entry.uid, entry);
     if (behaviour.imageMissing) {
@@ -208,6 +211,8 @@ export class Kubelet implements Controller {
   #crash(entry: Running, pod: KubernetesObject): void {
     const current = this.#current(entry, pod);
     if (current === undefined || entry.state !== 'running') return;
+    const { startedAt } = entry;
+    entry.ended = { startedAt, finishedAt: this.#context.server.objects.now() };
     entry.restarts += 1;
     entry.state = 'waiting';
     entry.reason = 'CrashLoopBackOff';
@@ -279,16 +284,9 @@ export class Kubelet implements Controller {
         restartCount: entry.restarts,
         state,
         lastState:
-          entry.restarts === 0
+          entry.ended === undefined
             ? {}
-            : {
-                terminated: {
-                  exitCode: 1,
-                  reason: 'Error',
-                  startedAt: entry.startedAt,
-                  finishedAt: now,
-                },
-              },
+            : { terminated: { exitCode: 1, reason: 'Error', ...entry.ended } },
       }));
     const status: JsonObject = {
       ...asObject(pod.status),

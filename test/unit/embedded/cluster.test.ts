@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { asNumber, asObject, canonicalJson } from '../../../src/embedded/json.ts';
+import { asArray, asNumber, asObject, canonicalJson } from '../../../src/embedded/json.ts';
 import { shortHash } from '../../../src/embedded/naming.ts';
 import { seconds } from '../../../src/lib/units.ts';
 import { aCluster, aShop, image } from './scene.ts';
@@ -55,8 +55,16 @@ describe('the embedded cluster', () => {
     cluster.kubelet.crash('default', pod?.metadata.name ?? '');
     const statusOf = () => asObject(cluster.list('v1', 'pods', 'default')[0]?.status);
     expect(JSON.stringify(statusOf())).toContain('CrashLoopBackOff');
+    const ended = () => {
+      const [status] = asArray(statusOf().containerStatuses).map(asObject);
+      return asObject(status?.lastState).terminated;
+    };
+    const atTheCrash = ended();
+    expect(asObject(atTheCrash).finishedAt).toMatch(/Z$/);
     await clock.advance(seconds(5));
     expect(JSON.stringify(statusOf())).toContain('"restartCount":1');
+    // When it ended is told once and for all.
+    expect(ended()).toEqual(atTheCrash);
     expect(
       asNumber(
         asObject(cluster.find('apps/v1', 'deployments', 'default', 'web')?.status)
