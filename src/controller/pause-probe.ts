@@ -1,5 +1,5 @@
 import type { KubernetesClient } from '../kubernetes/client.ts';
-import { recordAt } from '../kubernetes/objects.ts';
+import { recordAt } from '../kubernetes/raw-object.ts';
 import { resources } from '../kubernetes/resources.ts';
 import type { Clock } from '../lib/clock.ts';
 import { type Instant, later, minutes } from '../lib/units.ts';

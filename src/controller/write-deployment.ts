@@ -1,5 +1,5 @@
 import type { JsonPatchOperation } from '../kubernetes/client.ts';
-import { recordAt } from '../kubernetes/objects.ts';
+import { recordAt } from '../kubernetes/raw-object.ts';
 import { resources } from '../kubernetes/resources.ts';
 import { withoutHash } from '../kubernetes/template.ts';
 import { toRfc3339 } from '../lib/units.ts';

@@ -5,8 +5,8 @@ import {
   firstReplicaSet,
 } from '../kubernetes/canary-workload.ts';
 import type { JsonPatchOperation } from '../kubernetes/client.ts';
-import { recordAt, revisionAnnotation, stateAnnotation } from '../kubernetes/objects.ts';
-import type { RawObject } from '../kubernetes/raw-object.ts';
+import { revisionAnnotation, stateAnnotation } from '../kubernetes/objects.ts';
+import { type RawObject, recordAt } from '../kubernetes/raw-object.ts';
 import { type Resource, resources } from '../kubernetes/resources.ts';
 import { templateHash } from '../kubernetes/template.ts';
 import { isOperatingError } from '../lib/errors.ts';

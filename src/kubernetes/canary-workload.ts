@@ -1,6 +1,6 @@
 import type { DeploymentView, ReplicaSetView, ServiceView } from '../rollout/views.ts';
-import { canaryForLabel, recordAt, stateAnnotation } from './objects.ts';
-import type { RawObject } from './raw-object.ts';
+import { canaryForLabel, stateAnnotation } from './objects.ts';
+import { type RawObject, recordAt } from './raw-object.ts';
 import { withHash } from './template.ts';
 
 // Bodies of the two objects that a rollout adds. Both are owned by the Deployment without

@@ -10,7 +10,8 @@ import type {
   ReplicaSetView,
   ServiceView,
 } from '../rollout/views.ts';
-import { isRecord, type JsonRecord, type RawObject } from './raw-object.ts';
+import { podLife } from './pod-life.ts';
+import { isRecord, type JsonRecord, listAt, type RawObject, recordAt } from './raw-object.ts';
 import { templateHash } from './template.ts';
 
 // Raw JSON to slim views. Fresh objects on purpose: nothing of the page they came from stays in
@@ -117,6 +118,7 @@ export function podView(raw: RawObject): PodView {
       (sum, container) => sum + numberAt(container, 'restartCount', 0),
       0,
     ),
+    ...podLife(raw),
     trouble: containers.map(troubleOf).find((found) => found !== undefined),
     unschedulable:
       scheduled?.status === 'False' ? (scheduled.message ?? scheduled.reason) : undefined,
@@ -240,10 +242,6 @@ function surge(value: unknown, replicas: number): number {
   return Math.ceil((replicas * (Number.isFinite(share) ? share : 25)) / 100);
 }
 
-export const recordAt = (value: JsonRecord, key: string): JsonRecord =>
-  isRecord(value[key]) ? value[key] : {};
-const listAt = (value: JsonRecord, key: string): readonly JsonRecord[] =>
-  Array.isArray(value[key]) ? (value[key] as unknown[]).filter(isRecord) : [];
 const numberAt = (value: JsonRecord, key: string, otherwise: number): number =>
   typeof value[key] === 'number' ? value[key] : otherwise;
 const stringsAt = (value: JsonRecord, key: string): Readonly<Record<string, string>> =>

@@ -35,6 +35,12 @@ export type JsonRecord = Readonly<Record<string, unknown>>;
 export const isRecord = (value: unknown): value is JsonRecord =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
+export const recordAt = (value: JsonRecord, key: string): JsonRecord =>
+  isRecord(value[key]) ? value[key] : {};
+
+export const listAt = (value: JsonRecord, key: string): readonly JsonRecord[] =>
+  Array.isArray(value[key]) ? (value[key] as unknown[]).filter(isRecord) : [];
+
 /** True for anything with a name, a uid and a resourceVersion: what every stored object has. */
 export function isStoredObject(value: unknown): value is RawObject {
   if (!isRecord(value) || !isRecord(value['metadata'])) return false;

@@ -82,12 +82,25 @@ export interface PodTrouble {
   readonly endedAt?: Instant;
 }
 
+/** A container that ended other than well: with another exit code than 0. */
+export interface ContainerEnd {
+  readonly container: string;
+  /** By the clock of its node, in whole seconds. */
+  readonly at: Instant;
+}
+
 export interface PodView extends ObjectView {
   readonly podHash: string | undefined;
   readonly labels: Readonly<Record<string, string>>;
   readonly ready: boolean;
   readonly deleting: boolean;
   readonly restarts: number;
+  /** When its node took it in hand; undefined before that, when nothing of it can end. */
+  readonly startedAt: Instant | undefined;
+  /** Since when it is to be deleted, or will not run again; its ends after that are no crashes. */
+  readonly until: Instant | undefined;
+  /** The ends that its status still tells: the last one or two of each container. */
+  readonly ends: readonly ContainerEnd[];
   readonly trouble: PodTrouble | undefined;
   /** Why it is not scheduled, in the scheduler's words. */
   readonly unschedulable: string | undefined;
