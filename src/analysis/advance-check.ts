@@ -104,12 +104,16 @@ function usable(
   return policy.kind === 'histogram' && cold ? undefined : counts;
 }
 
-/** A bad request is a request, even if a scrape caught its counter first. */
-function sound(counts: Counts | undefined, { name }: CheckPolicy): Counts {
+/**
+ * A bad request is a request, even if a scrape caught its counter first. A restart is no
+ * pod-second: a pod may have begun, and ended, in a part of one.
+ */
+function sound(counts: Counts | undefined, { name, kind }: CheckPolicy): Counts {
   invariant(counts !== undefined, `${name} has counts`);
   const { nc, xc, ns, xs } = counts;
   const valid = [nc, xc, ns, xs].every((value) => Number.isFinite(value) && value >= 0);
   invariant(valid, `counts of ${name} are finite and not negative`);
+  if (kind === 'restarts') return counts;
   return xc <= nc && xs <= ns ? counts : { nc, xc: Math.min(xc, nc), ns, xs: Math.min(xs, ns) };
 }
 

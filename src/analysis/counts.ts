@@ -1,6 +1,9 @@
 import type { Instant, Percent } from '../lib/units.ts';
 
-/** Requests and bad requests of both arms over one stretch of time; `xc ≤ nc`, `xs ≤ ns`. */
+/**
+ * Requests and bad requests of both arms over one stretch of time; `xc ≤ nc`, `xs ≤ ns`. For
+ * restarts: pod-seconds and restarts.
+ */
 export interface Counts {
   /** Canary requests. */
   readonly nc: number;

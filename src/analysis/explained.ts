@@ -3,11 +3,14 @@ import type { Poll } from './counts.ts';
 import type { EvidenceState } from './evidence.ts';
 import { checkInterval, type Interval } from './interval.ts';
 import { judge } from './judge.ts';
-import type { AnalysisPolicy } from './policy.ts';
+import { type AnalysisPolicy, countsRequests } from './policy.ts';
 import { type CheckWealth, totalWealth } from './total.ts';
 import type { CheckReport, Verdict } from './verdict.ts';
 
-/** Bad requests, or slow ones, of all; counted in the present step. */
+/**
+ * Bad requests, or slow ones, of all; counted in the present step. Of restarts: so many in so many
+ * pod-seconds, since the rollout began.
+ */
 export interface Share {
   readonly bad: number;
   readonly total: number;
@@ -19,6 +22,8 @@ export interface ExplainedCheck {
   readonly dryRun: boolean;
   /** Bucket bound of the component shown, the one with most against the canary. */
   readonly boundSeconds: number | null;
+  /** Restarts: the totals are pod-seconds. Else requests, or looks at a gauge. */
+  readonly per?: 'pod-second' | undefined;
   readonly canary: Share;
   readonly stable: Share;
   /** Money of this check alone, started at 1. */
@@ -83,8 +88,7 @@ export function explainPoll(
 
 /** Of checks that count requests: other kinds have no share of bad ones. */
 function intervalOf(state: EvidenceState, one: CheckWealth): () => Interval | undefined {
-  const { kind } = one.check;
-  return kind === 'ratio' || kind === 'histogram' ? checkInterval(state, one) : () => undefined;
+  return countsRequests(one.check) ? checkInterval(state, one) : () => undefined;
 }
 
 function explainCheck(
@@ -95,6 +99,7 @@ function explainCheck(
     check: report.check,
     dryRun: report.dryRun,
     boundSeconds: report.bound ?? null,
+    ...(report.per === undefined ? {} : { per: report.per }),
     canary: report.canary,
     stable: report.stable,
     evidence: finite(report.evidence),

@@ -1,9 +1,10 @@
 import { describeSpan, type Instant, type Millis, millis, ratio } from '../lib/units.ts';
-import type { CheckEvidence, EvidenceState } from './evidence.ts';
+import { type Counts, noCounts } from './counts.ts';
+import type { CheckEvidence, ComponentEvidence, EvidenceState } from './evidence.ts';
 import { lnPromotion, requestsUntilPromotion } from './forecast.ts';
 import { guard, type Held, isSilent } from './guard.ts';
 import { once } from './once.ts';
-import type { AnalysisPolicy, CheckPolicy } from './policy.ts';
+import { type AnalysisPolicy, type CheckPolicy, countsRequests } from './policy.ts';
 import { type CheckWealth, type TotalWealth, totalWealth } from './total.ts';
 import type { Blame, CheckReport, Verdict } from './verdict.ts';
 import { failureWords } from './words.ts';
@@ -27,7 +28,7 @@ export function judge(
 ): Verdict {
   const total = totalWealth(state, policy);
   const checks = reportsOf(state, policy);
-  const blame = blameOf(total, state);
+  const blame = blameOf(total, state, policy);
   const traffic = exposure(state, policy);
   const common = {
     checks,
@@ -58,7 +59,7 @@ function missing(
     return { reason: 'not-enough-evidence', because };
   }
   const awaited = checks.filter(({ check }) => !isDispensable(state, policy, context, check));
-  const needed = forecast(state, awaited);
+  const needed = forecast(state, policy, awaited);
   const open = awaited.filter((check) => lacks(check));
   const cold = open.find(({ check }) =>
     ['histogram', 'gauge'].includes(kindOf(policy, check) ?? ''),
@@ -112,9 +113,13 @@ const lacks = ({ promotion, promotionNeeded, dryRun }: CheckReport): boolean =>
 const kindOf = (policy: AnalysisPolicy, name: string) =>
   policy.checks.find((check) => check.name === name)?.kind;
 
+const isOfRequests = (policy: AnalysisPolicy, name: string): boolean =>
+  policy.checks.some((check) => check.name === name && countsRequests(check));
+
 /** Requests and seconds until every check lets the next step pass, if all stays as it is. */
 function forecast(
   state: EvidenceState,
+  policy: AnalysisPolicy,
   checks: readonly CheckReport[],
 ): { requestsNeeded?: number; secondsNeeded?: number } {
   const looks = checks.filter((check) => lacks(check) && check.secondsNeeded !== undefined);
@@ -124,7 +129,8 @@ function forecast(
   if (open.length === 0 && looks.length > 0) return { secondsNeeded: looking };
   const requestsNeeded = Math.max(0, ...open.map((check) => check.requestsNeeded ?? 0));
   const since = state.inForceSince;
-  const served = Math.max(0, ...checks.map(({ canary }) => canary.total));
+  const counted = checks.filter(({ check }) => isOfRequests(policy, check));
+  const served = Math.max(0, ...counted.map(({ canary }) => canary.total));
   if (since === null || state.at === null || served === 0) return { requestsNeeded };
   const perSecond = (served * 1000) / (state.at - since);
   const secondsNeeded = Math.max(looking, Math.ceil(requestsNeeded / perSecond));
@@ -138,11 +144,12 @@ const reportsOf = once((state, policy): readonly CheckReport[] =>
 
 function report(state: EvidenceState, policy: AnalysisPolicy, wealth: CheckWealth): CheckReport {
   const { check, worst, worstIndex } = wealth;
-  const { nc, xc, ns, xs } = worst?.step ?? { nc: 0, xc: 0, ns: 0, xs: 0 };
+  const { nc, xc, ns, xs } = shownOf(check, worst) ?? noCounts;
   const bound = check.bounds?.[worstIndex];
   return {
     check: check.name,
     dryRun: check.dryRun === true,
+    ...perOf(check),
     ...(bound === undefined ? {} : { bound }),
     canary: { bad: xc, total: nc },
     stable: { bad: xs, total: ns },
@@ -152,6 +159,15 @@ function report(state: EvidenceState, policy: AnalysisPolicy, wealth: CheckWealt
     ...promotionOf(state, policy, check, state.checks[check.name]),
   };
 }
+
+/** Of the step; restarts are rare, and those of the whole rollout. */
+const shownOf = (
+  check: CheckPolicy | undefined,
+  component: ComponentEvidence | undefined,
+): Counts | undefined => (check?.kind === 'restarts' ? component?.total : component?.step);
+
+const perOf = (check: CheckPolicy | undefined): Pick<CheckReport, 'per'> =>
+  check?.kind === 'restarts' ? { per: 'pod-second' } : {};
 
 /** The weakest component decides: every one must exclude the margin. */
 function promotionOf(
@@ -175,18 +191,23 @@ function promotionOf(
     : { promotion, secondsNeeded: Math.ceil((requestsNeeded * check.gauge.spacing) / 1000) };
 }
 
-function blameOf({ blamed, wealth, needed }: TotalWealth, state: EvidenceState): Blame | undefined {
+function blameOf(
+  { blamed, wealth, needed }: TotalWealth,
+  state: EvidenceState,
+  policy: AnalysisPolicy,
+): Blame | undefined {
   const named = state.rejected?.check ?? blamed?.check.name;
-  const counts =
-    named === blamed?.check.name
-      ? blamed?.worst?.step
-      : state.checks[named ?? '']?.components[0]?.step;
+  const check = policy.checks.find(({ name }) => name === named);
+  const isBlamed = named === blamed?.check.name;
+  const component = isBlamed ? blamed?.worst : state.checks[named ?? '']?.components[0];
+  const counts = shownOf(check, component);
   if (named === undefined || counts === undefined) return undefined;
   const whole = counts.nc > 0 ? counts : (blamed?.worst?.total ?? counts);
   return {
     check: named,
     canary: ratio(whole.nc > 0 ? whole.xc / whole.nc : 0),
     stable: ratio(whole.ns > 0 ? whole.xs / whole.ns : 0),
+    ...perOf(check),
     evidence: wealth,
     threshold: needed,
   };
@@ -198,7 +219,7 @@ function exposure(
   policy: AnalysisPolicy,
 ): { exposedRequests: number; failedRequests: number } {
   const ratioCheck = policy.checks.find(({ kind, dryRun }) => kind === 'ratio' && dryRun !== true);
-  const check = ratioCheck ?? policy.checks.find(({ kind }) => kind !== 'gauge');
+  const check = ratioCheck ?? policy.checks.find(countsRequests);
   const total = state.checks[check?.name ?? '']?.components[0]?.total;
   return {
     exposedRequests: total?.nc ?? 0,

@@ -3,7 +3,7 @@ import type { CheckPrior } from './counts.ts';
 import { beginEvidence } from './evidence.ts';
 import { requestsUntilPromotion } from './forecast.ts';
 import { defaultSteps } from './plan.ts';
-import type { AnalysisPolicy } from './policy.ts';
+import { type AnalysisPolicy, countsRequests } from './policy.ts';
 
 /** What is known of stable before the first weight. */
 export interface StableTraffic {
@@ -70,7 +70,7 @@ export function expectedStepSeconds(
   let most = 0;
   for (const check of policy.checks) {
     if (check.better === undefined || check.dryRun === true) continue;
-    if (check.kind !== 'ratio' && check.kind !== 'histogram') continue;
+    if (!countsRequests(check)) continue;
     const known = priors[check.name];
     for (const [i, component] of (fresh.checks[check.name]?.components ?? []).entries()) {
       const prior = known?.badRates?.[i] ?? 0;

@@ -113,7 +113,10 @@ export const latencyObjectiveCheck: CheckPolicy = {
   share: 1 / 8,
 };
 
-/** One restart per pod and hour is tolerated beyond stable's own. */
+/**
+ * One restart per pod and hour is tolerated beyond stable's own. It only rejects: that a canary
+ * does not restart would take hours to show.
+ */
 export const restartsCheck: CheckPolicy = {
   name: 'restarts',
   kind: 'restarts',
@@ -182,6 +185,10 @@ export const lenientPolicy: AnalysisPolicy = {
   checks: [{ ...errorsCheck, worse: { rho: 1.5, delta: 0.01 }, better: { rho: 2, delta: 0.02 } }],
   limit: { rate: 0.2, alpha: 0.001 },
 };
+
+/** Whether its counts are requests of users: others are pod-seconds, or looks at a gauge. */
+export const countsRequests = ({ kind }: Pick<CheckPolicy, 'kind'>): boolean =>
+  kind === 'ratio' || kind === 'histogram';
 
 /** Rates that a check compares; none for a histogram without a usable bound, which then is idle. */
 export const componentsOf = (check: CheckPolicy): number =>

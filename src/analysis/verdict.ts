@@ -22,6 +22,8 @@ export interface Blame {
   readonly check: string;
   readonly canary: Ratio;
   readonly stable: Ratio;
+  /** Restarts are rates in time; absent: shares of requests, or of looks. */
+  readonly per?: 'pod-second';
   /** Money of the rollback test, shown as "7 of 100". */
   readonly evidence: number;
   readonly threshold: number;
@@ -33,9 +35,11 @@ export interface Blame {
 export interface CheckReport {
   readonly check: string;
   readonly dryRun: boolean;
+  /** Of restarts, whose totals are pod-seconds; absent: requests, or looks at a gauge. */
+  readonly per?: 'pod-second';
   /** Bucket bound in seconds of the component shown, the one with most against the canary. */
   readonly bound?: number;
-  /** Counted in the present step. */
+  /** Counted in the present step; restarts since the rollout began. */
   readonly canary: { readonly bad: number; readonly total: number };
   readonly stable: { readonly bad: number; readonly total: number };
   /** Money of this check alone, started at 1. */

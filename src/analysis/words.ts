@@ -1,5 +1,7 @@
+import { noCounts } from './counts.ts';
 import type { Rejection } from './evidence.ts';
 import type { AnalysisPolicy, GaugePolicy } from './policy.ts';
+import { countWords, podHours, rateWords } from './restart-words.ts';
 import type { CheckWealth, TotalWealth } from './total.ts';
 
 /** A rate for people: `0.31 %`, `12 %`. */
@@ -19,6 +21,9 @@ export function failureWords(
   if (found?.check.gauge !== undefined) {
     return `${lookWords(found, found.check.gauge)}; ${evidenceWords(wealth, needed)}`;
   }
+  if (found?.check.kind === 'restarts') {
+    return `${check}: ${restartWords(found)}; ${evidenceWords(wealth, needed)}`;
+  }
   const { worst } = found ?? {};
   const counts = worst === undefined || worst.step.nc > 0 ? worst?.step : worst.total;
   const { nc, xc, ns, xs } = counts ?? { nc: 0, xc: 0, ns: 0, xs: 0 };
@@ -37,6 +42,15 @@ export function failureWords(
 
 const evidenceWords = (wealth: number, needed: number): string =>
   `evidence ${Math.floor(wealth)} of ${Math.round(needed)}`;
+
+/** `canary 3 restarts in 0.4 pod-hours, stable 1 in 10, worse than 1.25 × stable + 1 per hour`. */
+function restartWords({ check, worst }: CheckWealth): string {
+  const { nc, xc, ns, xs } = worst?.total ?? noCounts;
+  const { rho, delta } = check.worse;
+  const canary = countWords({ bad: xc, total: nc });
+  const stable = `${xs} in ${podHours(ns)}`;
+  return `canary ${canary}, stable ${stable}, worse than ${rho} × stable + ${rateWords(delta)}`;
+}
 
 /** What looks at a gauge have shown: `… were above 1.25 × stable's largest in 9 of 12 looks`. */
 function lookWords({ check, worst }: CheckWealth, gauge: GaugePolicy): string {

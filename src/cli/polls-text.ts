@@ -1,6 +1,7 @@
 import { excessSurety, excessWords } from '../analysis/excess-words.ts';
 import type { ExplainedCheck, ExplainedPoll, Share } from '../analysis/explained.ts';
 import type { Interval } from '../analysis/interval.ts';
+import { countWords, podHours } from '../analysis/restart-words.ts';
 import { describeSpan, elapsed, type Instant, seconds } from '../lib/units.ts';
 import { thousands } from '../notifiers/facts.ts';
 import { printable, tableText } from './paint.ts';
@@ -34,8 +35,8 @@ function rowOf(poll: ExplainedPoll, now: Instant): readonly string[] {
     describeSpan(elapsed(poll.atMillis, now)),
     weight,
     told === undefined ? '' : nameOf(told),
-    told === undefined ? '' : shareText(told.canary),
-    told === undefined ? '' : shareText(told.stable),
+    told === undefined ? '' : shareText(told, told.canary),
+    told === undefined ? '' : shareText(told, told.stable),
     told?.excess ? rangeText(told.excess) : '',
     `${evidenceText(poll.evidence)} of ${thousands(Math.round(poll.evidenceNeeded))}`,
     poll.requestsNeeded === null ? '' : requestsText(poll.requestsNeeded),
@@ -67,8 +68,8 @@ export function pollWords(poll: ExplainedPoll): readonly string[] {
 
 function checkWords(check: ExplainedCheck): string {
   const { canary, stable, excess } = check;
-  const counted = `${countText(canary)} in the canary, ${countText(stable)} in stable`;
-  const told = `${nameOf(check)}: ${counted}`;
+  const [here, there] = [countText(check, canary), countText(check, stable)];
+  const told = `${nameOf(check)}: ${here} in the canary, ${there} in stable`;
   return excess === null
     ? told
     : `${told}; its bad share is ${excessWords(excess)} (${excessSurety})`;
@@ -79,10 +80,15 @@ function nameOf({ check, boundSeconds, dryRun }: ExplainedCheck): string {
   return dryRun ? `${name} ${dryRunMark}` : name;
 }
 
-const shareText = (share: Share): string =>
-  share.total === 0 ? 'none' : `${counts(share)} ${percentText(share.bad / share.total)}`;
+function shareText({ per }: ExplainedCheck, share: Share): string {
+  if (share.total === 0) return 'none';
+  return per === undefined
+    ? `${counts(share)} ${percentText(share.bad / share.total)}`
+    : `${share.bad} in ${podHours(share.total)} pod-h`;
+}
 
-const countText = (share: Share): string => `${counts(share)} bad`;
+const countText = ({ per }: ExplainedCheck, share: Share): string =>
+  per === undefined ? `${counts(share)} bad` : countWords(share);
 
 const counts = ({ bad, total }: Share): string =>
   `${thousands(Math.round(bad))} of ${thousands(Math.round(total))}`;

@@ -91,6 +91,7 @@ const check = z.object({
   check: text,
   dryRun: z.boolean(),
   boundSeconds: z.number().nullable(),
+  per: z.literal('pod-second').optional(),
   canary: share,
   stable: share,
   evidence: z.number(),

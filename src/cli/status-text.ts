@@ -1,4 +1,5 @@
 import { lossWords } from '../analysis/loss-words.ts';
+import { rateWords } from '../analysis/restart-words.ts';
 import { describeSpan, elapsed, type Instant, instant, millis } from '../lib/units.ts';
 import { thousands } from '../notifiers/facts.ts';
 import { cutAt, type Paint, phaseStyle, printable, tableText } from './paint.ts';
@@ -24,7 +25,7 @@ export function statusTable(
   const statuses = all.map(plain);
   const head = ['NAMESPACE', 'NAME', 'PHASE', 'WEIGHT', 'STEP', 'CANARY', 'STABLE', 'AGE', 'WHY'];
   const rows = statuses.map((status) => {
-    const check = status.checks.find(({ dryRun }) => !dryRun);
+    const check = status.checks.find(({ dryRun, per }) => !dryRun && per === undefined);
     return [
       status.namespace,
       status.deployment,
@@ -112,8 +113,10 @@ function revisions({ revision, stableRevision, attempt, replicas }: RolloutStatu
   return `${revision}${again} (${pods}) beside ${stableRevision ?? '?'} (${replicas.stable} pods)`;
 }
 
-function checkText({ check, dryRun, canaryRatio, stableRatio, evidence }: StatusCheck): string {
-  const ratios = `canary ${percentText(canaryRatio)}, stable ${percentText(stableRatio)}`;
+function checkText(shown: StatusCheck): string {
+  const { check, dryRun, canaryRatio, stableRatio, evidence } = shown;
+  const [canary, stable] = [valueText(shown, canaryRatio), valueText(shown, stableRatio)];
+  const ratios = `canary ${canary}, stable ${stable}`;
   const told = `${ratios}, evidence against it ${number(evidence)}`;
   return dryRun ? `${check} ${dryRunMark}: ${told}, never acts` : `${check}: ${told}`;
 }
@@ -132,6 +135,9 @@ const spanSince = (from: number, now: Instant): string =>
 
 const number = (value: number): string =>
   value >= 100 ? thousands(Math.round(value)) : value.toPrecision(2);
+
+const valueText = ({ per }: StatusCheck, value: number): string =>
+  per === undefined ? percentText(value) : rateWords(value);
 
 /** `0.12 %`: two digits that tell something. */
 export function percentText(ratio: number): string {

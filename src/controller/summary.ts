@@ -45,6 +45,7 @@ export function checkSummaries(s: Snapshot): readonly CheckSummary[] {
     check: report.check,
     canaryRatio: share(report.canary),
     stableRatio: share(report.stable),
+    ...(report.per === undefined ? {} : { per: report.per }),
     evidence: rounded(report.evidence),
     promotion: rounded(report.promotion ?? 0),
     // Most checks act, and the annotation has little room.

@@ -1,4 +1,5 @@
 import { excessSurety, excessWords } from '../analysis/excess-words.ts';
+import { rateWords } from '../analysis/restart-words.ts';
 import { describeSpan, type Ratio } from '../lib/units.ts';
 import type { MetricComparison, Notice, NoticeKind } from '../rollout/notice.ts';
 
@@ -35,9 +36,15 @@ export function describeEvidence(metric: MetricComparison): string {
   return `${Number.isFinite(evidence) ? wealth : 'over 99,999'} of ${thousands(threshold)}`;
 }
 
+/** One arm's value: `4.1 %`, or `7.5 per pod-hour` of restarts. */
+export const describeValue = ({ per }: Pick<MetricComparison, 'per'>, value: Ratio): string =>
+  per === undefined ? describeRatio(value) : rateWords(value);
+
 /** `error-ratio 4.1 % in canary, 0.2 % in stable`. */
-export function describeMetric({ check, canary, stable }: MetricComparison): string {
-  return `${check} ${describeRatio(canary)} in canary, ${describeRatio(stable)} in stable`;
+export function describeMetric(metric: MetricComparison): string {
+  const { check, canary, stable } = metric;
+  const value = (one: Ratio) => describeValue(metric, one);
+  return `${check} ${value(canary)} in canary, ${value(stable)} in stable`;
 }
 
 /**

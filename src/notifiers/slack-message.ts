@@ -7,7 +7,7 @@ import {
   describeEvidence,
   describeExposure,
   describePlace,
-  describeRatio,
+  describeValue,
   happened,
   nextSteps,
   plainLines,
@@ -93,7 +93,7 @@ function figures(notice: Notice): readonly (readonly [title: string, value: stri
   const { metric, kind } = notice;
   const compared = (m: NonNullable<typeof metric>) =>
     [
-      [m.check, `${describeRatio(m.canary)} in canary\n${describeRatio(m.stable)} in stable`],
+      [m.check, `${describeValue(m, m.canary)} in canary\n${describeValue(m, m.stable)} in stable`],
       ['evidence that it is worse', describeEvidence(m)],
     ] as const;
   const over = kind === 'rollback' || kind === 'promotion' || kind === 'superseded';

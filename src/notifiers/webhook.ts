@@ -66,6 +66,8 @@ export function cloudEvent(notice: Notice, settings: Pick<NotifierSettings, 'clu
               check: metric.check,
               canaryRatio: metric.canary,
               stableRatio: metric.stable,
+              // Of restarts, which are no share of anything.
+              ...(metric.per === undefined ? {} : { per: metric.per }),
               evidence: metric.evidence,
               threshold: metric.threshold,
               ...(metric.excess === undefined

@@ -23,6 +23,8 @@ export interface MetricComparison {
   readonly check: string;
   readonly canary: Ratio;
   readonly stable: Ratio;
+  /** Restarts are rates in time; absent: shares of requests, or of looks. */
+  readonly per?: 'pod-second';
   /** Wealth of the rollback test, shown as "7 of 100". */
   readonly evidence: number;
   readonly threshold: number;

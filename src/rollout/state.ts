@@ -98,6 +98,8 @@ export interface CheckSummary {
   readonly check: string;
   readonly canaryRatio: number;
   readonly stableRatio: number;
+  /** Restarts are rates in time; absent: shares. */
+  readonly per?: 'pod-second';
   readonly evidence: number;
   readonly promotion: number;
   /** Shown and never acts; absent: it acts. */

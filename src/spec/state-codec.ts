@@ -48,10 +48,13 @@ const ladder = z.strictObject({
   onePercentSeconds: z.number().min(0).nullable(),
 });
 
+const per = z.literal('pod-second').optional();
+
 const metric = z.strictObject({
   check: text,
   canary: z.number(),
   stable: z.number(),
+  per,
   evidence: z.number(),
   threshold: z.number(),
   excess: z.strictObject({ low: z.number(), high: z.number() }).optional(),
@@ -120,6 +123,7 @@ const state = z.strictObject({
         check: text,
         canaryRatio: z.number(),
         stableRatio: z.number(),
+        per,
         evidence: z.number(),
         promotion: z.number(),
         dryRun: z.boolean().optional(),

@@ -68,12 +68,12 @@ export const catalogue = {
   ),
   canaryRatio: gauge(
     'haldane_check_canary_ratio',
-    'Value of the check in the canary since the step began, 0 to 1.',
+    'Value of the check in the canary since the step began, 0 to 1; restarts: per pod-second.',
     check,
   ),
   stableRatio: gauge(
     'haldane_check_stable_ratio',
-    'Value of the check in stable over the same time, 0 to 1.',
+    'Value of the check in stable over the same time, 0 to 1; restarts: per pod-second.',
     check,
   ),
   evidence: gauge(

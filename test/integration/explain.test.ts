@@ -155,6 +155,21 @@ describe('explain asks the leader for the last polls', () => {
     expect(out).toContain('the next step needs about 1,420 requests, 4 min 44 s at the traffic');
   });
 
+  test('restarts in the hours that pods have lived, and not as a share', async () => {
+    const [errors] = aPoll(4).checks;
+    if (errors === undefined) throw new Error('a poll has checks');
+    const canary = { bad: 3, total: 1440 };
+    const stable = { bad: 1, total: 36_000 };
+    const told = { check: 'restarts', per: 'pod-second', canary, stable, excess: null } as const;
+    const checks = [errors, { ...errors, ...told, promotion: null }];
+    await rolling('restarting', [aPoll(4, { checks, blame: 'restarts' })]);
+    const { out } = await explain('restarting');
+    expect(out).toMatch(/ 5 % +restarts +3 in 0\.4 pod-h +1 in 10 pod-h +7\.4 of 100/);
+    expect(out).toContain(
+      '  restarts: 3 restarts in 0.4 pod-hours in the canary, 1 restart in 10 pod-hours in stable',
+    );
+  });
+
   test('as many as wanted', async () => {
     await rolling(
       'many',

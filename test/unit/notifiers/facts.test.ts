@@ -10,6 +10,7 @@ import {
   plainLines,
   thousands,
 } from '../../../src/notifiers/facts.ts';
+import { slackMessage } from '../../../src/notifiers/slack-message.ts';
 import { aNotice } from '../../builders/notice.ts';
 
 test.each<[value: number, shown: string]>([
@@ -39,6 +40,22 @@ test.each<[evidence: number, shown: string]>([
 ])('evidence of %d is %s: never rounded up to the threshold', (evidence, shown) => {
   const metric = { check: 'c', canary: ratio(0), stable: ratio(0), evidence, threshold: 100 };
   expect(describeEvidence(metric)).toBe(shown);
+});
+
+test('restarts are told per pod and hour, and not as a share', () => {
+  const metric = {
+    check: 'restarts',
+    canary: ratio(7.5 / 3600),
+    stable: ratio(0.1 / 3600),
+    per: 'pod-second' as const,
+    evidence: 103.4,
+    threshold: 100,
+  };
+  const notice = aNotice({ metric });
+  const told = 'Metric: restarts 7.5 per pod-hour in canary, 0.1 per pod-hour in stable; ';
+  expect(plainLines(notice).join('\n')).toContain(`${told}evidence 103 of 100`);
+  const message = JSON.stringify(slackMessage(notice));
+  expect(message).toContain('7.5 per pod-hour in canary\\n0.1 per pod-hour in stable');
 });
 
 test.each<[requests: number, failed: number, shown: string]>([

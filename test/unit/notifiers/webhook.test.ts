@@ -57,6 +57,10 @@ test('CloudEvents 1.0: required attributes are there, names are lower-case alpha
   }
   expect(attributes.specversion).toBe('1.0');
   expect(data).toMatchObject({ metric: { canaryRatio: 0.041 } });
+  const { metric } = aNotice();
+  if (metric === undefined) throw new Error('a rollback has a metric');
+  const restarts = cloudEvent(aNotice({ metric: { ...metric, per: 'pod-second' } }), {});
+  expect(restarts.data).toMatchObject({ metric: { canaryRatio: 0.041, per: 'pod-second' } });
 });
 
 // The example of the Standard Webhooks reference libraries.
