@@ -7,6 +7,7 @@ import {
   type GaugePolicy,
   gaugeCheck,
   latencyCheck,
+  restartsCheck,
 } from '../analysis/policy.ts';
 import { millis } from '../lib/units.ts';
 import type { RolloutSpec } from '../rollout/rollout-spec.ts';
@@ -63,7 +64,7 @@ export function analysisPolicy(
 function checkPolicy(name: string, check: CheckConfig, profile: ProfileConfig): CheckPolicy {
   const { dryRun, onEmpty, share } = check;
   const base = baseOf(check, profile);
-  return { ...base, name, dryRun, onEmpty, share: share ?? base.share };
+  return { ...base, name, dryRun, onEmpty: onEmpty ?? 'hold', share: share ?? base.share };
 }
 
 function baseOf(check: CheckConfig, { errors, latency }: ProfileConfig): CheckPolicy {
@@ -74,6 +75,8 @@ function baseOf(check: CheckConfig, { errors, latency }: ProfileConfig): CheckPo
       return withTolerances(latencyCheck, latency);
     case 'gauge-per-pod':
       return { ...gaugeCheck, gauge: gaugePolicy(check) };
+    case 'restarts':
+      return restartsCheck;
   }
 }
 

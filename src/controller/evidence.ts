@@ -5,6 +5,12 @@ import { dispersionOf } from '../analysis/dispersion.ts';
 import { beginEvidence, type EvidenceState } from '../analysis/evidence.ts';
 import { strayRate } from '../analysis/gauge.ts';
 import type { AnalysisPolicy, CheckPolicy, GaugePolicy } from '../analysis/policy.ts';
+import {
+  noLives,
+  type PodLives,
+  rememberLives,
+  restartCounts,
+} from '../analysis/restart-counts.ts';
 import { podPollsKept } from '../analysis/sick-pod.ts';
 import { type Instant, type Millis, type Percent, percent, seconds } from '../lib/units.ts';
 import type { GaugeSpan } from '../metric-sources/counts.ts';
@@ -18,7 +24,7 @@ import {
   resumeStream,
   type StreamCheck,
 } from '../metric-sources/poll-stream.ts';
-import { canaryReplicas } from '../rollout/snapshot.ts';
+import { canaryReplicas, type Snapshot } from '../rollout/snapshot.ts';
 import type { RolloutState } from '../rollout/state.ts';
 import type { RolloutMemory } from './memory.ts';
 
@@ -73,13 +79,35 @@ export function takeReadings(
   memory.unusable = [...step.unusable.values()][0];
   let evidence = memory.evidence ?? evidenceOf(carried.state, policy);
   for (const poll of step.polls) {
-    const counted = framed(poll, memory, carried);
+    const counted = withRestarts(framed(poll, memory, carried), memory.lives, policy);
     evidence = advanceEvidence(evidence, counted, policy);
     onPoll(counted, evidence);
     if (counted.pods === undefined) continue;
     memory.podPolls = [...memory.podPolls, counted].slice(-podPollsKept);
   }
   memory.evidence = evidence;
+}
+
+/** The checks of restarts count what the watch told, on the grid of the source's polls. */
+function withRestarts(poll: Poll, lives: PodLives | undefined, policy: AnalysisPolicy): Poll {
+  const counts = lives === undefined ? undefined : restartCounts(lives, poll);
+  if (counts === undefined) return poll;
+  const told = policy.checks.filter(isOfRestarts).map(({ name }) => [name, [counts]]);
+  return { ...poll, checks: { ...poll.checks, ...Object.fromEntries(told) } };
+}
+
+const isOfRestarts = ({ kind }: CheckPolicy): boolean => kind === 'restarts';
+
+/** Before readings are taken: what the watch tells of the pods, where a check compares them. */
+export function seePods(
+  memory: RolloutMemory,
+  { pods, now }: Pick<Snapshot, 'pods' | 'now'>,
+  { stream, startedAt }: RolloutState,
+  policy: AnalysisPolicy,
+): void {
+  if (!policy.checks.some(isOfRestarts)) return;
+  const countedTo = memory.stream?.cursor?.boundary ?? stream?.boundary ?? startedAt;
+  memory.lives = rememberLives(memory.lives ?? noLives, pods, countedTo, now);
 }
 
 /**
@@ -113,6 +141,7 @@ const spanOf = ({ spacing, worseWhen }: GaugePolicy): GaugeSpan => ({ span: spac
 /** Continues where the recorded evidence ends, so that a restart counts every request once. */
 export function streamOf(state: RolloutState, policy: AnalysisPolicy): PollStream {
   const checks = policy.checks
+    .filter((check) => !isOfRestarts(check))
     .toSorted((a, b) => patienceRank(a) - patienceRank(b))
     .map(streamCheck);
   return state.stream === null

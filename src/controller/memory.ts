@@ -2,6 +2,7 @@ import type { CheckPrior, Poll } from '../analysis/counts.ts';
 import type { EvidenceState } from '../analysis/evidence.ts';
 import type { ExplainedCheck } from '../analysis/explained.ts';
 import type { AnalysisPolicy } from '../analysis/policy.ts';
+import type { PodLives } from '../analysis/restart-counts.ts';
 import type { Verdict } from '../analysis/verdict.ts';
 import type { Instant } from '../lib/units.ts';
 import type { Unusable } from '../metric-sources/metric-source.ts';
@@ -48,6 +49,8 @@ export interface RolloutMemory {
   policy: AnalysisPolicy | undefined;
   /** The last polls that tell canary pods apart, oldest first. */
   podPolls: readonly Poll[];
+  /** Pods of both arms with their restarts, where a check compares them; see `rememberLives`. */
+  lives: PodLives | undefined;
   /** Evidence began anew with another pod, which may not be recorded yet. */
   restartedPod: RestartedPod | undefined;
   /** Readings that wait for the next pass, oldest first. */
@@ -94,6 +97,7 @@ export const emptyMemory = (): RolloutMemory => ({
   bounds: undefined,
   policy: undefined,
   podPolls: [],
+  lives: undefined,
   restartedPod: undefined,
   inbox: [],
   settledNotices: new Set(),

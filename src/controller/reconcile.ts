@@ -16,7 +16,7 @@ import { carriedIndex, marks, routeWeight, type Snapshot, stateOf } from '../rol
 import type { RolloutState } from '../rollout/state.ts';
 import type { DeploymentView } from '../rollout/views.ts';
 import { policyOf } from './analysis-policy.ts';
-import { type Carried, evidenceOf, isWarming, takeReadings } from './evidence.ts';
+import { type Carried, evidenceOf, isWarming, seePods, takeReadings } from './evidence.ts';
 import { execute } from './execute.ts';
 import { ladderChoice } from './ladder.ts';
 import type { RolloutMemory } from './memory.ts';
@@ -107,6 +107,7 @@ function judged(seen: Snapshot, memory: RolloutMemory, parts: Parts): Snapshot {
   const s = afterRestart(seen, policy, memory, parts);
   const state = stateOf(s) ?? recorded;
   const carried = carriedBy(s, state, parts);
+  seePods(memory, s, state, policy);
   for (const readings of memory.inbox.splice(0)) {
     takeReadings(memory, readings, policy, carried, (poll, evidence) => {
       parts.polls.add(keyOf(s), pollsOf(state), explainPoll(poll, evidence, policy));

@@ -1,5 +1,6 @@
 import type { CheckPrior } from '../analysis/counts.ts';
 import type { GaugePolicy } from '../analysis/policy.ts';
+import { restartPrior } from '../analysis/restart-counts.ts';
 import type { EvidenceNames } from '../metric-sources/metric-source.ts';
 import type { Decision } from '../rollout/decision.ts';
 import { type Snapshot, stateOf, wantedRevision } from '../rollout/snapshot.ts';
@@ -81,6 +82,8 @@ async function readPriors(
   const bounds: Record<string, readonly number[]> = {};
   for (const name of state?.spec.checks ?? []) {
     const check = parts.checks.get(name);
+    const isOfRestarts = parts.settings.config.checks.get(name)?.kind === 'restarts';
+    if (isOfRestarts) priors[name] = restartPrior(s.pods.stable, s.now);
     if (check === undefined) continue;
     const gauge = gaugeOf(name, parts);
     const seen = await lookBack(check, names, s.now, parts);

@@ -11,10 +11,13 @@ import {
   type TemplateSelector,
 } from './promql.ts';
 
+/** Kinds of checks that ask a source; restarts are told by the pods themselves. */
+type SourceKind = Exclude<CheckConfig['kind'], 'restarts'>;
+
 /** A check with its PromQL read and found to be sound. */
 export interface CompiledCheck {
   readonly name: string;
-  readonly kind: CheckConfig['kind'];
+  readonly kind: SourceKind;
   readonly dryRun: boolean;
   /** Name of the source that is asked. */
   readonly source: string;
@@ -55,19 +58,29 @@ export function compileChecks(config: Config): CompiledChecks {
   for (const [name, template] of config.templates)
     problems.push(...templateProblems(name, template));
   for (const [name, check] of config.checks) {
-    const template = config.templates.get(check.template);
-    if (template === undefined) continue;
-    const compiled = compileCheck(name, check, template, config);
+    const asked = sourceCheck(check);
+    const template = config.templates.get(asked?.template ?? '');
+    if (asked === undefined || template === undefined) continue;
+    const compiled = compileCheck(name, asked, template, config);
     if (compiled !== undefined) checks.set(name, compiled);
-    else if (textFor(check, template) === undefined) {
-      const message = `="${check.template}": has no ${needed(check)}, which ${check.kind} needs`;
+    else if (textFor(asked, template) === undefined) {
+      const message = `="${asked.template}": has no ${needed(asked)}, which ${asked.kind} needs`;
       problems.push({ path: ['checks', name, 'template'], message });
     }
   }
   return problems.length > 0 ? { ok: false, problems } : { ok: true, checks };
 }
 
-const needed = ({ kind }: CheckConfig): string => {
+interface SourceCheck {
+  readonly kind: SourceKind;
+  readonly template: string;
+  readonly dryRun: boolean;
+}
+
+const sourceCheck = ({ kind, template, dryRun }: CheckConfig): SourceCheck | undefined =>
+  kind === 'restarts' || template === undefined ? undefined : { kind, template, dryRun };
+
+const needed = ({ kind }: SourceCheck): string => {
   switch (kind) {
     case 'ratio':
       return 'total and bad';
@@ -79,7 +92,7 @@ const needed = ({ kind }: CheckConfig): string => {
 };
 
 /** The text that selects what a check of this kind compares. */
-function textFor({ kind }: CheckConfig, template: TemplateConfig): string | undefined {
+function textFor({ kind }: SourceCheck, template: TemplateConfig): string | undefined {
   switch (kind) {
     case 'ratio':
       return template.total;
@@ -92,7 +105,7 @@ function textFor({ kind }: CheckConfig, template: TemplateConfig): string | unde
 
 function compileCheck(
   name: string,
-  check: CheckConfig,
+  check: SourceCheck,
   template: TemplateConfig,
   config: Config,
 ): CompiledCheck | undefined {

@@ -126,7 +126,7 @@ function templateFaults(value: TemplateTexts): readonly string[] {
   return faults;
 }
 
-const checkKinds = ['ratio', 'histogram', 'gauge-per-pod'] as const;
+const checkKinds = ['ratio', 'histogram', 'gauge-per-pod', 'restarts'] as const;
 
 const gaugeTolerance = z
   .strictObject({
@@ -137,23 +137,32 @@ const gaugeTolerance = z
     error: 'tolerates nothing; use a ratio above 1 or an absolute above 0',
   });
 
+const forGauges = ['direction', 'tolerance', 'window'] as const;
+/** What is asked of a source, and what its answers mean. */
+const forSources = ['template', 'onEmpty', ...forGauges] as const;
+
 const check = z
   .strictObject({
     kind: z
-      .enum(checkKinds, { error: 'use ratio, histogram or gauge-per-pod' })
+      .enum(checkKinds, { error: 'use ratio, histogram, gauge-per-pod or restarts' })
       .describe(
         'ratio: share of failed requests. histogram: share of requests slower than a bound. ' +
-          'gauge-per-pod: a value of the canary pods beside that of the stable pods.',
+          'gauge-per-pod: a value of the canary pods beside that of the stable pods. ' +
+          'restarts: how often containers end other than well, per pod and hour.',
       ),
-    template: configName.describe('Name of the template.'),
+    template: configName
+      .optional()
+      .describe('Name of the template; needed but for restarts, which the pods themselves tell.'),
     share: factor(0.001, 1)
       .optional()
       .describe('Weight of its evidence among the checks of a rollout; default: by kind.'),
     dryRun: z.boolean().default(false).describe('Computed and shown, never acted on.'),
     onEmpty: z
       .enum(['hold', 'ignore'], { error: 'use hold or ignore' })
-      .default('hold')
-      .describe('While there is no fresh answer: no step, or steps without this check.'),
+      .optional()
+      .describe(
+        'While there is no fresh answer: no step, or steps without this check; hold unless told.',
+      ),
     direction: z
       .enum(['up', 'down'], { error: 'use up or down' })
       .optional()
@@ -166,11 +175,18 @@ const check = z
       .describe('gauge-per-pod: so long it must lie there for one look; 30s unless told.'),
   })
   .superRefine((value, context) => {
-    if (value.kind === 'gauge-per-pod') return;
-    for (const key of ['direction', 'tolerance', 'window'] as const) {
-      if (value[key] === undefined) continue;
-      const message = `is for gauge-per-pod, and this check is a ${value.kind}`;
+    const refuse = (key: string, message: string) =>
       context.addIssue({ code: 'custom', path: [key], message });
+    if (value.kind === 'restarts') {
+      const allowed = 'is not for restarts, which the pods themselves tell; use share and dryRun';
+      for (const key of forSources) if (value[key] !== undefined) refuse(key, allowed);
+      return;
+    }
+    if (value.template === undefined) refuse('template', `is required for a ${value.kind}`);
+    if (value.kind === 'gauge-per-pod') return;
+    for (const key of forGauges) {
+      if (value[key] === undefined) continue;
+      refuse(key, `is for gauge-per-pod, and this check is a ${value.kind}`);
     }
   });
 
@@ -331,6 +347,7 @@ export function danglingNames(config: Config): DanglingName[] {
     expect(['templates', name, 'source'], source, 'source', config.sources);
   }
   for (const [name, { template }] of config.checks) {
+    if (template === undefined) continue;
     expect(['checks', name, 'template'], template, 'template', config.templates);
   }
   const { profile, checks, notify } = config.defaults;
@@ -347,7 +364,7 @@ export function danglingNames(config: Config): DanglingName[] {
 /** Checks that count requests and act. Without one of them a rollout has no evidence of errors. */
 export const countingChecks = ({ checks }: Pick<Config, 'checks'>): readonly string[] =>
   [...checks].flatMap(([name, { kind, dryRun }]) =>
-    kind === 'gauge-per-pod' || dryRun ? [] : [name],
+    (kind === 'ratio' || kind === 'histogram') && !dryRun ? [name] : [],
   );
 
 /** What is wrong with the default checks, all of which exist, as a whole. */

@@ -125,20 +125,26 @@ describe('status', () => {
     const deployment = await layDeployment(cluster, 'shown', optedIn);
     const figures = { canaryRatio: 0.5, stableRatio: 0, evidence: 4000, promotion: 0 };
     const [errors] = aState('', '').summary.checks;
-    const checks = [{ check: 'latency', ...figures, dryRun: true }, errors];
+    const perPod = { canaryRatio: 6 / 3600, stableRatio: 0, per: 'pod-second' };
+    const restarts = { check: 'restarts', ...figures, ...perPod };
+    const checks = [{ check: 'latency', ...figures, dryRun: true }, restarts, errors];
     const { summary } = aState('', '');
     await layCanary(cluster, deployment, { summary: { ...summary, checks } } as Change);
     const { out } = await cluster.run('status', 'shown');
-    expect(out).toContain(
-      'check     latency (dry run): canary 50 %, stable 0 %, evidence against it 4,000, ' +
-        'never acts\n  check     errors: canary 0.12 %, stable 0.10 %, evidence against it 0.70\n',
-    );
+    for (const line of [
+      'latency (dry run): canary 50 %, stable 0 %, evidence against it 4,000, never acts',
+      'restarts: canary 6 per pod-hour, stable 0 per pod-hour, evidence against it 4,000',
+      'errors: canary 0.12 %, stable 0.10 %, evidence against it 0.70',
+    ]) {
+      expect(out).toContain(`check     ${line}\n`);
+    }
     const listed = (await cluster.run('status')).out.split('\n');
     expect(listed.find((line) => / shown /.test(line))).toMatch(/ 0\.12 % +0\.10 % /);
     const json = JSON.parse((await cluster.run('status', 'shown', '-o', 'json')).out) as object;
     expect(json).toMatchObject({
       checks: [
         { check: 'latency', dryRun: true },
+        { check: 'restarts', dryRun: false, per: 'pod-second' },
         { check: 'errors', dryRun: false },
       ],
     });
@@ -492,25 +498,29 @@ describe('lint', () => {
     expect(ran.code).toBe(1);
   });
 
-  test('of checks that count no requests says what the controller says', async () => {
-    const key = 'haldane.dev/checks';
-    const file = manifest(`haldane.dev/enabled: "true", ${key}: "memory"`);
-    const counting = 'errors, latency, application-errors, application-latency';
-    const message =
-      'haldane.dev/checks="memory": none of them counts requests and acts, so that errors would ' +
-      `not be seen; use names with commas between; configured: ${counting}, memory; ` +
-      `at least one of ${counting}`;
-    const ran = await runCli(['lint', '-f', file, '--config', 'config/haldane.yaml']);
-    expect([ran.code, ran.out]).toEqual([1, `Deployment/web: 1 to mend\n  ${message}\n`]);
-    const annotations = { ...optedIn, [key]: 'memory' };
-    const view = deploymentView(await layDeployment(cluster, 'gauged', annotations));
-    const config = parseConfig(readFileSync('config/haldane.yaml', 'utf8'), 'x');
-    if (!config.ok) throw new Error(config.problems[0]?.message);
-    const { problems, spec } = readAsked(view, settingsOf(config.config));
-    expect([problems, spec]).toEqual([[{ key, message }], undefined]);
-    const both = manifest(`haldane.dev/enabled: "true", ${key}: "memory,errors"`);
-    expect((await runCli(['lint', '-f', both, '--config', 'config/haldane.yaml'])).code).toBe(0);
-  });
+  test.each(['memory', 'restarts', 'memory,restarts'])(
+    'of checks that count no requests (%s) says what the controller says',
+    async (checks) => {
+      const key = 'haldane.dev/checks';
+      const file = manifest(`haldane.dev/enabled: "true", ${key}: "${checks}"`);
+      const counting = 'errors, latency, application-errors, application-latency';
+      const message =
+        `haldane.dev/checks="${checks}": none of them counts requests and acts, so that errors ` +
+        'would not be seen; use names with commas between; ' +
+        `configured: ${counting}, memory, restarts; at least one of ${counting}`;
+      const ran = await runCli(['lint', '-f', file, '--config', 'config/haldane.yaml']);
+      expect([ran.code, ran.out]).toEqual([1, `Deployment/web: 1 to mend\n  ${message}\n`]);
+      const annotations = { ...optedIn, [key]: checks };
+      const name = `gauged-${checks.replace(',', '-')}`;
+      const view = deploymentView(await layDeployment(cluster, name, annotations));
+      const config = parseConfig(readFileSync('config/haldane.yaml', 'utf8'), 'x');
+      if (!config.ok) throw new Error(config.problems[0]?.message);
+      const { problems, spec } = readAsked(view, settingsOf(config.config));
+      expect([problems, spec]).toEqual([[{ key, message }], undefined]);
+      const both = manifest(`haldane.dev/enabled: "true", ${key}: "${checks},errors"`);
+      expect((await runCli(['lint', '-f', both, '--config', 'config/haldane.yaml'])).code).toBe(0);
+    },
+  );
 
   test('of a Deployment finds its Service and its route', async () => {
     const { client } = cluster;

@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest';
-import { checkShares } from '../../../src/analysis/policy.ts';
+import { checkShares, restartsCheck } from '../../../src/analysis/policy.ts';
 import { analysisPolicy } from '../../../src/controller/analysis-policy.ts';
 import { streamOf } from '../../../src/controller/evidence.ts';
 import { seconds } from '../../../src/lib/units.ts';
+import { compileChecks } from '../../../src/metric-sources/template.ts';
 import { parseConfig } from '../../../src/spec/config-file.ts';
 import { aState } from '../../builders/snapshot.ts';
 
@@ -25,6 +26,8 @@ checks:
     direction: down
     tolerance: { ratio: 2, absolute: 3 }
     window: 5s
+  restarts: { kind: restarts }
+  crashes: { kind: restarts, share: 0.5, dryRun: true }
 `,
   'x',
 );
@@ -44,6 +47,15 @@ test('a check is what its configuration says', () => {
     gauge: { worseWhen: 'higher', ratio: 1.25, slack: 0, spacing: seconds(30) },
   });
   expect(hits?.gauge).toEqual({ worseWhen: 'lower', ratio: 2, slack: 3, spacing: seconds(5) });
+});
+
+test('a check of restarts needs no source', () => {
+  const policy = policyOf('restarts', 'errors', 'crashes');
+  expect(policy.checks[0]).toEqual({ ...restartsCheck, dryRun: false, onEmpty: 'hold' });
+  expect(policy.checks[2]).toMatchObject({ name: 'crashes', share: 0.5, dryRun: true });
+  expect(streamOf({ ...state, stream: null }, policy).checks).toEqual([{ name: 'errors' }]);
+  const compiled = compileChecks(parsed.config);
+  expect(compiled.ok && [...compiled.checks.keys()]).toEqual(['errors', 'shown', 'memory', 'hits']);
 });
 
 test('a share that is given replaces that of the kind', () => {

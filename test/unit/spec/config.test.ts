@@ -223,7 +223,29 @@ test.each<[what: string, text: string, message: string]>([
   [
     'an unknown kind of check',
     withChange({}).replace('kind: ratio', 'kind: gauge'),
-    'checks.errors.kind="gauge": use ratio, histogram or gauge-per-pod',
+    'checks.errors.kind="gauge": use ratio, histogram, gauge-per-pod or restarts',
+  ],
+  [
+    'a ratio without a template',
+    withChange({}).replace(', template: app }', ' }'),
+    'checks.errors.template: is required for a ratio',
+  ],
+  ...[
+    ['template: app', '="app"'],
+    ['onEmpty: hold', '="hold"'],
+    ['tolerance: { ratio: 2 }', ''],
+    ['window: 30s', '="30s"'],
+    ['direction: up', '="up"'],
+  ].map(([given = '', shown]): [string, string, string] => [
+    `restarts with ${given}`,
+    withChange({}).replace('kind: ratio, template: app', `kind: restarts, ${given}`),
+    `checks.errors.${given.split(':')[0]}${shown}: is not for restarts, which the pods ` +
+      'themselves tell; use share and dryRun',
+  ]),
+  [
+    'restarts alone as the default',
+    withChange({}).replace('kind: ratio, template: app', 'kind: restarts'),
+    'none of them counts requests and acts; use a ratio or histogram that is no dry run',
   ],
   [
     'a direction of a ratio',
