@@ -4,6 +4,7 @@ import type { Counts } from '../../../src/analysis/counts.ts';
 import { beginEvidence, type EvidenceState } from '../../../src/analysis/evidence.ts';
 import { explainPoll } from '../../../src/analysis/explained.ts';
 import { judge } from '../../../src/analysis/judge.ts';
+import { packEvidence, unpackEvidence } from '../../../src/analysis/packing.ts';
 import {
   type AnalysisPolicy,
   defaultPolicy,
@@ -85,6 +86,19 @@ describe('a canary that restarts far more often', () => {
     expect(median).toBeGreaterThan(least);
     expect(median).toBeLessThan(most);
   });
+});
+
+it('evidence goes on from a record as if there had been none, at any poll', () => {
+  const all = polls(20, 60).map((poll) => ({
+    ...poll,
+    priors: { restarts: { badRates: [1 / 7000] } },
+  }));
+  const whole = run(all, policy);
+  expect(whole.checks['restarts']?.components[0]?.total.xc).toBe(3);
+  for (const cut of all.keys()) {
+    const record = packEvidence(run(all.slice(0, cut), policy));
+    expect(run(all.slice(cut), policy, unpackEvidence(record))).toEqual(whole);
+  }
 });
 
 /** Two canary pods and eight of stable, a second each; every so many seconds one restarts. */
