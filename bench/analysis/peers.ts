@@ -83,7 +83,7 @@ const kayenta: PeerRule = {
   },
 };
 
-/** A textbook test of two proportions at p < 0.01, looked at in every poll. */
+/** A textbook two-sided test of two proportions at p < 0.01, looked at in every poll. */
 const peekedZ: PeerRule = {
   name: 'peeked z',
   watch(stream) {
@@ -96,7 +96,7 @@ const peekedZ: PeerRule = {
       if (nc === 0 || ns === 0 || xc + xs < 5) continue;
       const pooled = (xc + xs) / (nc + ns);
       const z = (xc / nc - xs / ns) / Math.sqrt(pooled * (1 - pooled) * (1 / nc + 1 / ns));
-      if (z > 2.326347874) return seconds;
+      if (z > 2.575829304) return seconds;
     }
     return undefined;
   },

@@ -219,14 +219,14 @@ describe('rules of others, as their users met them', () => {
   it('a textbook test looked at again and again errs ten times as often as it says', () => {
     const peeked = peers.find(({ name }) => name === 'peeked z');
     const service = { rps: 100, stableRate: 0.01, canaryRate: 0.01 };
-    const options = { service, weight: 10, interval: 5, horizon: 3600 };
+    const options = { service, weight: 1, interval: 5, horizon: 3600 };
     let rejected = 0;
     for (let seed = 1; seed <= 300; seed += 1) {
       const stream = makeStream(options, seededRandom(seed));
       if (peeked?.watch(stream) !== undefined) rejected += 1;
     }
-    expect(rejected / 300).toBeGreaterThan(0.08);
-    expect(rejected / 300).toBeLessThan(0.2);
+    expect(rejected / 300).toBeGreaterThan(0.1);
+    expect(rejected / 300).toBeLessThan(0.25);
   });
 });
 
