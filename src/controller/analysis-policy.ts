@@ -7,6 +7,7 @@ import {
   type GaugePolicy,
   gaugeCheck,
   latencyCheck,
+  latencyObjectiveCheck,
   restartsCheck,
 } from '../analysis/policy.ts';
 import { millis } from '../lib/units.ts';
@@ -72,7 +73,10 @@ function baseOf(check: CheckConfig, { errors, latency }: ProfileConfig): CheckPo
     case 'ratio':
       return withTolerances(errorsCheck, errors);
     case 'histogram':
-      return withTolerances(latencyCheck, latency);
+      return withTolerances(
+        check.objective === undefined ? latencyCheck : latencyObjectiveCheck,
+        latency,
+      );
     case 'gauge-per-pod':
       return { ...gaugeCheck, gauge: gaugePolicy(check) };
     case 'restarts':

@@ -1,5 +1,5 @@
 import { advance as advanceEvidence } from '../analysis/advance.ts';
-import { usableBounds } from '../analysis/bounds.ts';
+import { objectiveBound, usableBounds } from '../analysis/bounds.ts';
 import type { CheckPrior, Poll } from '../analysis/counts.ts';
 import { dispersionOf } from '../analysis/dispersion.ts';
 import { beginEvidence, type EvidenceState } from '../analysis/evidence.ts';
@@ -236,12 +236,18 @@ function tailOf(tails: Tails, bound: number): number {
   return found === undefined || found.requests === 0 ? 0 : found.slow / found.requests;
 }
 
-/** Bucket bounds that tell something about stable, for one histogram check. */
-export const boundsOf = (set: SeriesSet): readonly number[] =>
-  usableBounds(
-    historyOf(set).tails.map(({ bound, requests, slow }) => ({
-      bound,
-      slower: slow,
-      total: requests,
-    })),
-  );
+/**
+ * Bounds in seconds that one histogram check compares: those that tell something about stable; with
+ * an objective the one that stands for it, even if no request of stable exceeds it.
+ */
+export function boundsOf(set: SeriesSet, objective?: Millis): readonly number[] {
+  const { tails } = historyOf(set);
+  if (objective === undefined) {
+    return usableBounds(
+      tails.map(({ bound, requests, slow }) => ({ bound, slower: slow, total: requests })),
+    );
+  }
+  const bounds = tails.map(({ bound }) => bound);
+  const bound = objectiveBound(bounds, objective / 1000);
+  return bound === undefined ? [] : [bound];
+}

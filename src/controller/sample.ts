@@ -1,6 +1,7 @@
 import type { CheckPrior } from '../analysis/counts.ts';
 import type { GaugePolicy } from '../analysis/policy.ts';
 import { restartPrior } from '../analysis/restart-counts.ts';
+import { describeSpan, type Millis } from '../lib/units.ts';
 import type { EvidenceNames } from '../metric-sources/metric-source.ts';
 import type { Decision } from '../rollout/decision.ts';
 import { type Snapshot, stateOf, wantedRevision } from '../rollout/snapshot.ts';
@@ -90,7 +91,9 @@ async function readPriors(
     if (seen === undefined) continue;
     const { set, width } = seen;
     if (check.kind === 'ratio' || check.kind === 'histogram') memory.stableRate ??= rateOf(set);
-    if (check.kind === 'histogram') bounds[name] = state?.bounds?.[name] ?? boundsOf(set);
+    if (check.kind === 'histogram') {
+      bounds[name] = state?.bounds?.[name] ?? boundsOf(set, objectiveOf(name, parts));
+    }
     priors[name] =
       gauge === undefined ? priorOf(set, bounds[name], width) : gaugePriorOf(set, gauge);
   }
@@ -109,16 +112,24 @@ function tellSkipped(
   const asked = stateOf(s)?.spec.checks ?? [];
   for (const name of asked.filter((one) => parts.checks.get(one)?.kind === 'histogram')) {
     if ((bounds[name] ?? []).length > 0) continue;
+    const objective = objectiveOf(name, parts);
+    const lacking =
+      objective === undefined
+        ? 'that its requests exceed now and then'
+        : `that ends at the objective of ${describeSpan(objective)} or above it`;
     parts.events.record({
       subject: aboutDeployment(s.deployment),
       type: 'Warning',
       reason: 'CanaryCheckSkipped',
       message:
         `revision ${wantedRevision(s)}: ${name} is not compared in this rollout: the history of ` +
-        'stable shows no bucket that its requests exceed now and then',
+        `stable shows no bucket ${lacking}`,
     });
   }
 }
+
+const objectiveOf = (name: string, { settings }: Pick<Parts, 'settings'>): Millis | undefined =>
+  settings.config.checks.get(name)?.objective;
 
 function gaugeOf(name: string, { settings }: Pick<Parts, 'settings'>): GaugePolicy | undefined {
   const check = settings.config.checks.get(name);

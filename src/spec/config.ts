@@ -139,7 +139,7 @@ const gaugeTolerance = z
 
 const forGauges = ['direction', 'tolerance', 'window'] as const;
 /** What is asked of a source, and what its answers mean. */
-const forSources = ['template', 'onEmpty', ...forGauges] as const;
+const forSources = ['template', 'onEmpty', 'objective', ...forGauges] as const;
 
 const check = z
   .strictObject({
@@ -163,6 +163,12 @@ const check = z
       .describe(
         'While there is no fresh answer: no step, or steps without this check; hold unless told.',
       ),
+    objective: span(1, 600_000)
+      .optional()
+      .describe(
+        'histogram: compares the share of requests slower than this alone, or than the next ' +
+          'bucket above it, e.g. the latency that the service promises.',
+      ),
     direction: z
       .enum(['up', 'down'], { error: 'use up or down' })
       .optional()
@@ -183,11 +189,14 @@ const check = z
       return;
     }
     if (value.template === undefined) refuse('template', `is required for a ${value.kind}`);
-    if (value.kind === 'gauge-per-pod') return;
-    for (const key of forGauges) {
-      if (value[key] === undefined) continue;
-      refuse(key, `is for gauge-per-pod, and this check is a ${value.kind}`);
-    }
+    const misplaced = (keys: readonly (keyof typeof value)[], kind: typeof value.kind) => {
+      for (const key of keys) {
+        if (value.kind === kind || value[key] === undefined) continue;
+        refuse(key, `is for ${kind}, and this check is a ${value.kind}`);
+      }
+    };
+    misplaced(['objective'], 'histogram');
+    misplaced(forGauges, 'gauge-per-pod');
   });
 
 const tolerance = (ratio: number, points: string) =>

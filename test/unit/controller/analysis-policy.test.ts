@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest';
 import { checkShares, restartsCheck } from '../../../src/analysis/policy.ts';
 import { analysisPolicy } from '../../../src/controller/analysis-policy.ts';
-import { streamOf } from '../../../src/controller/evidence.ts';
-import { seconds } from '../../../src/lib/units.ts';
+import { boundsOf, streamOf } from '../../../src/controller/evidence.ts';
+import { instant, millis, seconds } from '../../../src/lib/units.ts';
+import type { Series, SeriesSet } from '../../../src/metric-sources/metric-source.ts';
 import { compileChecks } from '../../../src/metric-sources/template.ts';
 import { parseConfig } from '../../../src/spec/config-file.ts';
 import { aState } from '../../builders/snapshot.ts';
@@ -14,6 +15,7 @@ templates:
   app:
     total: m{namespace="$namespace",pod=~"$pods"}
     bad: code="500"
+    buckets: b{namespace="$namespace",pod=~"$pods"}
     gauge: g{namespace="$namespace",pod=~"$pods"}
     podLabel: pod
 checks:
@@ -26,6 +28,8 @@ checks:
     direction: down
     tolerance: { ratio: 2, absolute: 3 }
     window: 5s
+  latency: { kind: histogram, template: app }
+  promised: { kind: histogram, template: app, objective: 300ms }
   restarts: { kind: restarts }
   crashes: { kind: restarts, share: 0.5, dryRun: true }
 `,
@@ -34,8 +38,9 @@ checks:
 if (!parsed.ok) throw new Error(parsed.problems[0]?.message);
 
 const state = aState();
+const bounds = { latency: [0.1, 0.5], promised: [0.5] };
 const policyOf = (...checks: readonly string[]) =>
-  analysisPolicy(parsed.config, { ...state.spec, profile: 'default', checks }, {});
+  analysisPolicy(parsed.config, { ...state.spec, profile: 'default', checks }, bounds);
 
 test('a check is what its configuration says', () => {
   const [shown, memory, hits] = policyOf('shown', 'memory', 'hits').checks;
@@ -55,7 +60,47 @@ test('a check of restarts needs no source', () => {
   expect(policy.checks[2]).toMatchObject({ name: 'crashes', share: 0.5, dryRun: true });
   expect(streamOf({ ...state, stream: null }, policy).checks).toEqual([{ name: 'errors' }]);
   const compiled = compileChecks(parsed.config);
-  expect(compiled.ok && [...compiled.checks.keys()]).toEqual(['errors', 'shown', 'memory', 'hits']);
+  expect(compiled.ok && [...compiled.checks.keys()]).toEqual([
+    'errors',
+    'shown',
+    'memory',
+    'hits',
+    'latency',
+    'promised',
+  ]);
+});
+
+test('the objective is a check of one bound beside the whole distribution', () => {
+  const { checks } = policyOf('errors', 'latency', 'promised');
+  expect(checks[1]).toMatchObject({ kind: 'histogram', bounds: [0.1, 0.5] });
+  expect(checks[2]).toMatchObject({ name: 'promised', kind: 'histogram', bounds: [0.5] });
+  expect(checks.map(({ share }) => share)).toEqual([1 / 2, 1 / 4, 1 / 8]);
+});
+
+test('the bound of an objective is the next at or above it, exceeded or not', () => {
+  const bucket = (bound: number, values: readonly number[]): Series => ({
+    key: `${bound}`,
+    arm: 'stable',
+    bad: false,
+    bound,
+    pod: '',
+    times: values.map((_, i) => instant(i * 15_000)),
+    values,
+  });
+  const set: SeriesSet = {
+    kind: 'series',
+    from: instant(0),
+    at: instant(30_000),
+    series: [
+      bucket(0.1, [0, 50, 100]),
+      bucket(0.5, [0, 100, 200]),
+      bucket(Number.POSITIVE_INFINITY, [0, 100, 200]),
+    ],
+  };
+  expect(boundsOf(set)).toEqual([0.1]);
+  expect(boundsOf(set, millis(300))).toEqual([0.5]);
+  expect(boundsOf(set, millis(500))).toEqual([0.5]);
+  expect(boundsOf(set, millis(501))).toEqual([]);
 });
 
 test('a share that is given replaces that of the kind', () => {

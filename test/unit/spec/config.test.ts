@@ -32,6 +32,7 @@ test('what is shipped is valid, and so is every template in it', () => {
   expect(compiled.ok && [...compiled.checks.keys()]).toEqual([
     'errors',
     'latency',
+    'latency-objective',
     'application-errors',
     'application-latency',
     'memory',
@@ -236,6 +237,7 @@ test.each<[what: string, text: string, message: string]>([
     ['tolerance: { ratio: 2 }', ''],
     ['window: 30s', '="30s"'],
     ['direction: up', '="up"'],
+    ['objective: 1s', '="1s"'],
   ].map(([given = '', shown]): [string, string, string] => [
     `restarts with ${given}`,
     withChange({}).replace('kind: ratio, template: app', `kind: restarts, ${given}`),
@@ -251,6 +253,11 @@ test.each<[what: string, text: string, message: string]>([
     'a direction of a ratio',
     withChange({}).replace('template: app }', 'template: app, direction: up }'),
     'checks.errors.direction="up": is for gauge-per-pod, and this check is a ratio',
+  ],
+  [
+    'an objective of a ratio',
+    withChange({}).replace('template: app }', 'template: app, objective: 300ms }'),
+    'checks.errors.objective="300ms": is for histogram, and this check is a ratio',
   ],
   [
     'an unknown direction',
