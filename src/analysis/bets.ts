@@ -31,7 +31,7 @@ export const worseTilts: readonly number[] = [
 
 /** Odds of the bets that the canary is better than the line, and the money on each. */
 export const betterOdds: readonly number[] = [0.02, 0.1, 0.25, 0.5, 0.75, 0.9, 0.97];
-export const betterMoney: readonly number[] = [0.25, 0.15, 0.15, 0.15, 0.12, 0.1, 0.08];
+const betterMoney: readonly number[] = [0.25, 0.15, 0.15, 0.15, 0.12, 0.1, 0.08];
 
 /** A stable arm never loses more than this share of the bet on one request. */
 const largestStake = 0.9;
@@ -82,15 +82,18 @@ const times = (count: number, x: number): number => (count === 0 ? 0 : count * M
 
 /** Log of a sum given the logs of its terms; −∞ for none. */
 export function lnSum(logs: readonly number[]): number {
+  // By index, as every sum of a poll ends here: an iterator costs half as much again.
+  const { length } = logs;
   let largest = -Infinity;
-  for (const log of logs) if (log > largest) largest = log;
+  for (let i = 0; i < length; i += 1) largest = Math.max(largest, logs[i] ?? -Infinity);
   if (largest === -Infinity) return largest;
   let sum = 0;
-  for (const log of logs) sum += Math.exp(log - largest);
+  for (let i = 0; i < length; i += 1) sum += Math.exp((logs[i] ?? -Infinity) - largest);
   return largest + Math.log(sum);
 }
 
-const lnBetterMoney = betterMoney.map(Math.log);
+/** Log of the money on each bet of `betterOdds`. */
+export const lnBetterMoney: readonly number[] = betterMoney.map(Math.log);
 
 /** Log of all the money on "better", given the log growth of each bet of `betterOdds`. */
 export const lnBetterTotal = (growth: readonly number[]): number =>

@@ -1,5 +1,5 @@
 import { anchorOf, stepMargin } from './advance-check.ts';
-import { betterMoney, betterOdds, lnBetter, lnBetterTotal } from './bets.ts';
+import { betterOdds, lnBetter, lnBetterMoney, lnBetterTotal } from './bets.ts';
 import type { ComponentEvidence } from './evidence.ts';
 import type { CheckPolicy } from './policy.ts';
 
@@ -31,14 +31,15 @@ export function requestsUntilPromotion(
   };
   const perRequest = kappa > 0 ? 1 / kappa : 0;
   const one = { nc: 1, xc: rate, ns: perRequest, xs: rate * perRequest };
+  const needed = -Math.log(beta);
   let least: number | undefined;
-  betterOdds.forEach((odds, i) => {
-    const growth = lnBetter(one, line, odds) / dispersion;
-    if (growth <= 0) return;
-    const have = (component.better[i] ?? 0) + Math.log(betterMoney[i] ?? 1);
-    const requests = Math.max(0, (-Math.log(beta) - have) / growth);
+  for (let i = 0; i < betterOdds.length; i += 1) {
+    const growth = lnBetter(one, line, betterOdds[i] ?? 1) / dispersion;
+    if (growth <= 0) continue;
+    const have = (component.better[i] ?? 0) + (lnBetterMoney[i] ?? 0);
+    const requests = Math.max(0, (needed - have) / growth);
     if (least === undefined || requests < least) least = requests;
-  });
+  }
   return least === undefined ? undefined : Math.ceil(least);
 }
 
