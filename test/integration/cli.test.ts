@@ -503,7 +503,8 @@ describe('lint', () => {
     async (checks) => {
       const key = 'haldane.dev/checks';
       const file = manifest(`haldane.dev/enabled: "true", ${key}: "${checks}"`);
-      const counting = 'errors, latency, application-errors, application-latency';
+      const counting =
+        'errors, latency, latency-objective, application-errors, application-latency';
       const message =
         `haldane.dev/checks="${checks}": none of them counts requests and acts, so that errors ` +
         'would not be seen; use names with commas between; ' +

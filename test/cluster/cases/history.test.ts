@@ -57,8 +57,8 @@ describe('stable has been known for half an hour', () => {
     const told = await failAtQuarter(stage, flinch, story);
     expect(unanswered(flinch.load.log)).toEqual([]);
     expect(told.cutSeconds).toBeLessThanOrEqual(12);
-    // 12 a second until the scrape that tells and the gateway's next look at its routes: about 19
-    // by simulation, more when the failures begin just after a scrape.
-    expect(told.failed).toBeLessThanOrEqual(30);
+    // 12 a second until the scrape that tells: 17 in the mean by simulation, 9 to 25 by where
+    // between two scrapes the failures begin.
+    expect(told.failed).toBeLessThanOrEqual(25);
   });
 });
