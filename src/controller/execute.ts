@@ -1,5 +1,6 @@
 import type { Action } from '../rollout/action.ts';
 import type { Snapshot } from '../rollout/snapshot.ts';
+import { confirmCanary } from './confirm-canary.ts';
 import type { Effects } from './effects.ts';
 import * as deployments from './write-deployment.ts';
 import * as routes from './write-route.ts';
@@ -79,6 +80,7 @@ async function executeElsewhere(
     case 'shift-route':
       return routes.shift(action, s, effects, signal);
     case 'cut-route':
+      await confirmCanary(action.mark.rule, s, effects, signal);
       return routes.cut(action.mark, s, effects, signal);
     case 'flinch-route':
       return routes.flinch(action, s, effects, signal);
@@ -91,6 +93,7 @@ async function executeElsewhere(
     case 'finish-rollout':
       return deployments.finishRollout(s, effects, signal);
     case 'mark-rejected':
+      await confirmCanary(action.rejection.rule, s, effects, signal);
       return deployments.markRejected(action.rejection, s, effects, signal);
     case 'forget-rejection':
       return deployments.forgetRejection(action.attempt, s, effects, signal);

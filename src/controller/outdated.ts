@@ -4,10 +4,10 @@ import { isOperatingError, OperatingError } from '../lib/errors.ts';
 export const outdated = (what: string): OperatingError =>
   new OperatingError('KUBERNETES_CONFLICT', `${what} has changed since it was read`);
 
-/** Deleting what is gone already is no failure. */
-export async function unlessGone(deletion: Promise<void>): Promise<void> {
+/** For a deletion or a look: what is gone already is no failure. */
+export async function unlessGone(request: Promise<void>): Promise<void> {
   try {
-    await deletion;
+    await request;
   } catch (error) {
     if (!isOperatingError(error, 'KUBERNETES_NOT_FOUND')) throw error;
   }
