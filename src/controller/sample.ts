@@ -111,21 +111,26 @@ function tellSkipped(
 ): void {
   const asked = stateOf(s)?.spec.checks ?? [];
   for (const name of asked.filter((one) => parts.checks.get(one)?.kind === 'histogram')) {
-    if ((bounds[name] ?? []).length > 0) continue;
-    const objective = objectiveOf(name, parts);
+    const chosen = bounds[name];
+    if (chosen !== undefined && chosen.length > 0) continue;
     const lacking =
-      objective === undefined
-        ? 'that its requests exceed now and then'
-        : `that ends at the objective of ${describeSpan(objective)} or above it`;
+      chosen === undefined
+        ? 'its source told nothing of stable before the rollout'
+        : lackOf(objectiveOf(name, parts));
     parts.events.record({
       subject: aboutDeployment(s.deployment),
       type: 'Warning',
       reason: 'CanaryCheckSkipped',
-      message:
-        `revision ${wantedRevision(s)}: ${name} is not compared in this rollout: the history of ` +
-        `stable shows no bucket ${lacking}`,
+      message: `revision ${wantedRevision(s)}: ${name} is not compared in this rollout: ${lacking}`,
     });
   }
+}
+
+function lackOf(objective: Millis | undefined): string {
+  const lacking = 'the history of stable shows no bucket that';
+  return objective === undefined
+    ? `${lacking} its requests exceed now and then`
+    : `${lacking} ends at the objective of ${describeSpan(objective)} or above it`;
 }
 
 const objectiveOf = (name: string, { settings }: Pick<Parts, 'settings'>): Millis | undefined =>
