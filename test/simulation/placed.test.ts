@@ -18,7 +18,7 @@ test('workloads are enough, and each has a name of its own', () => {
 test.each(['scaled by hand', 'scaled by an autoscaler'])(
   '%s: a canary whose readiness nobody told is asked before it is rejected',
   async (wanted) => {
-    const [workload] = workloads.filter(({ name }) => name === wanted);
+    const workload = workloads.find(({ name }) => name === wanted);
     if (workload === undefined) throw new Error(`no workload ${wanted}`);
     const { name: _, ...story } = workload;
     const faults: Fault[] = [{ kind: 'event', nth: 17, fault: { kind: 'drop' } }];
