@@ -1,10 +1,10 @@
-import { type Instant, instant, minutes, seconds } from '../lib/units.ts';
+import { type Instant, instant, type Millis, millis, minutes, seconds } from '../lib/units.ts';
 import type { CheckPrior, Counts } from './counts.ts';
 
-/** An end of a container that was no good one: a crash, a kill. */
+/** A container that ended other than well: with another exit code than 0. */
 export interface AbnormalEnd {
   readonly container: string;
-  /** In whole seconds, as Kubernetes writes it. */
+  /** By the clock of its node, in whole seconds. */
   readonly at: Instant;
 }
 
@@ -114,15 +114,24 @@ function countArm(arm: Arm, from: Instant, to: Instant): readonly [podSeconds: n
   return [podSeconds, ended];
 }
 
+/** What these pods have been through together, as far as they have begun. */
+export function lifelong(
+  pods: readonly Pick<SeenPod, 'startedAt' | 'restarts'>[],
+  now: Instant,
+): { readonly age: Millis; readonly restarts: number } {
+  let [age, restarts] = [0, 0];
+  for (const pod of pods) {
+    if (pod.startedAt !== undefined) age += Math.max(0, now - pod.startedAt);
+    restarts += pod.restarts;
+  }
+  return { age: millis(age), restarts };
+}
+
 /**
  * Restarts per pod-second over the lives of these pods: what is expected of stable before the first
  * poll. None where none has begun.
  */
 export function restartPrior(pods: readonly SeenPod[], now: Instant): CheckPrior {
-  const age = pods.reduce(
-    (sum, { startedAt }) => sum + (startedAt === undefined ? 0 : Math.max(0, now - startedAt)),
-    0,
-  );
-  const restarts = pods.reduce((sum, one) => sum + one.restarts, 0);
+  const { age, restarts } = lifelong(pods, now);
   return age === 0 ? {} : { badRates: [(1000 * restarts) / age] };
 }

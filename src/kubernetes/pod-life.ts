@@ -1,5 +1,5 @@
 import { type Instant, instant, parseRfc3339 } from '../lib/units.ts';
-import type { ContainerEnd, PodView } from '../rollout/views.ts';
+import type { PodView } from '../rollout/views.ts';
 import { isRecord, type JsonRecord, listAt, type RawObject, recordAt } from './raw-object.ts';
 
 type PodLife = Pick<PodView, 'startedAt' | 'until' | 'ends'>;
@@ -41,10 +41,10 @@ function deletionAskedAt({ metadata }: RawObject): Instant | undefined {
 
 const isOver = ({ phase }: JsonRecord): boolean => phase === 'Failed' || phase === 'Succeeded';
 
-const lastOf = (ends: readonly ContainerEnd[]): Instant | undefined =>
+const lastOf = (ends: PodLife['ends']): Instant | undefined =>
   ends.length === 0 ? undefined : instant(Math.max(...ends.map(({ at }) => at)));
 
-function endsOf(container: JsonRecord): readonly ContainerEnd[] {
+function endsOf(container: JsonRecord): PodLife['ends'] {
   const name = String(container['name']);
   return ['lastState', 'state'].flatMap((where) => {
     const ended = recordAt(container, where)['terminated'];

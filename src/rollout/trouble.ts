@@ -1,5 +1,6 @@
 import { poissonTail } from '../analysis/poisson.ts';
 import { restartsCheck } from '../analysis/policy.ts';
+import { lifelong } from '../analysis/restart-counts.ts';
 import { elapsed, minutes } from '../lib/units.ts';
 import type { Snapshot } from './snapshot.ts';
 import type { PodView } from './views.ts';
@@ -17,6 +18,8 @@ const present = minutes(10);
  */
 export function brokenPods(s: Snapshot): string | undefined {
   const living = s.pods.canary.filter((pod) => !pod.deleting);
+  // Most passes end here: what is a habit is asked only when there is something to excuse.
+  if (living.every(({ trouble }) => trouble === undefined)) return undefined;
   const habitual = isHabitual(living, s);
   const broken = living.find(
     ({ trouble }) => trouble !== undefined && !(habitual && isCrash(trouble)),
@@ -39,24 +42,15 @@ const leastProbable = 0.003;
  * nothing. A container that waits for its first restart has crashed once.
  */
 function isHabitual(canary: readonly PodView[], s: Snapshot): boolean {
-  const stableAge = ageOf(s.pods.stable, s);
-  if (stableAge <= 0) return false;
-  const usual = sum(s.pods.stable, ({ restarts }) => restarts) / stableAge;
-  const crashes = sum(canary, ({ restarts, trouble }) =>
-    trouble !== undefined && isCrash(trouble) ? Math.max(1, restarts) : restarts,
+  const stable = lifelong(s.pods.stable, s.now);
+  if (stable.age === 0) return false;
+  const { age, restarts } = lifelong(canary, s.now);
+  const waiting = canary.filter(
+    (pod) => pod.restarts === 0 && pod.trouble !== undefined && isCrash(pod.trouble),
   );
-  const mean = restartsCheck.worse.rho * usual * ageOf(canary, s);
-  return poissonTail(mean, crashes) > leastProbable;
+  const mean = restartsCheck.worse.rho * (stable.restarts / stable.age) * age;
+  return poissonTail(mean, restarts + waiting.length) > leastProbable;
 }
-
-/** Milliseconds that the pods have lived together. */
-const ageOf = (pods: readonly PodView[], { now }: Snapshot): number =>
-  sum(pods, ({ startedAt }) =>
-    startedAt === undefined ? 0 : Math.max(0, elapsed(startedAt, now)),
-  );
-
-const sum = (pods: readonly PodView[], of: (pod: PodView) => number): number =>
-  pods.reduce((all, pod) => all + of(pod), 0);
 
 const isCrash = ({ kind }: NonNullable<PodView['trouble']>): boolean =>
   kind === 'crashed' || kind === 'out-of-memory';

@@ -1,3 +1,4 @@
+import type { AbnormalEnd } from '../analysis/restart-counts.ts';
 import type { Instant, Percent } from '../lib/units.ts';
 
 // Slim projections of the cluster's objects: what the tables need and nothing else.
@@ -82,13 +83,6 @@ export interface PodTrouble {
   readonly endedAt?: Instant;
 }
 
-/** A container that ended other than well: with another exit code than 0. */
-export interface ContainerEnd {
-  readonly container: string;
-  /** By the clock of its node, in whole seconds. */
-  readonly at: Instant;
-}
-
 export interface PodView extends ObjectView {
   readonly podHash: string | undefined;
   readonly labels: Readonly<Record<string, string>>;
@@ -100,7 +94,7 @@ export interface PodView extends ObjectView {
   /** Since when it is to be deleted, or will not run again; its ends after that are no crashes. */
   readonly until: Instant | undefined;
   /** The ends that its status still tells: the last one or two of each container. */
-  readonly ends: readonly ContainerEnd[];
+  readonly ends: readonly AbnormalEnd[];
   readonly trouble: PodTrouble | undefined;
   /** Why it is not scheduled, in the scheduler's words. */
   readonly unschedulable: string | undefined;
