@@ -113,7 +113,6 @@ const begin = (rollout: SimulatedRollout, policy: AnalysisPolicy): Course => ({
   flinches: 0,
 });
 
-/** Polls of a raise are served as if nothing had shifted for their first half. */
 function nextPoll(
   rollout: SimulatedRollout,
   course: Course,
@@ -137,7 +136,10 @@ function nextPoll(
   return { poll, counts };
 }
 
-/** What the route carries on average in the next poll, in percent. */
+/**
+ * What the route carries on average in the next poll, in percent. Polls of a raise are served as if
+ * nothing had shifted for their first half.
+ */
 function meanWeight(
   { interval, settling, lag = 0 }: SimulatedRollout,
   { weight, before, settlingLeft }: Course,

@@ -174,9 +174,7 @@ function framed(poll: CountedPoll, memory: RolloutMemory, carried: Carried): Pol
   };
 }
 
-/**
- * After a flinch the same step goes on at a lower weight.
- */
+/** After a flinch the same step goes on at a lower weight. */
 function flinched(poll: CountedPoll, carried: Carried): Poll | undefined {
   const { state, flinchedAt, acceptedAt, propagation, routeWeight } = carried;
   if (flinchedAt === undefined || poll.at <= flinchedAt) return undefined;
