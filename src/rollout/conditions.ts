@@ -1,4 +1,4 @@
-import { millis, type Percent } from '../lib/units.ts';
+import { type Instant, type Millis, millis, type Percent } from '../lib/units.ts';
 import type { Action } from './action.ts';
 import type { Decision } from './decision.ts';
 import type { Condition, Waiting } from './mechanism.ts';
@@ -12,12 +12,15 @@ import {
   wantedRevision,
 } from './snapshot.ts';
 import { startNoticeId } from './state.ts';
-import type { ReplicaSetView } from './views.ts';
+import type { ReplicaSetView, Since } from './views.ts';
 
 // Conditions that more than one way shares.
 
-export const soon = millis(250);
-export const waiting = (until: string, lookAgain = soon): Waiting => ({ until, lookAgain });
+const soon = millis(250);
+export const waiting = (until: string, lookAgain: Millis = soon): Waiting => ({ until, lookAgain });
+/** Looked at again at the moment when the span has passed, which is all that this waits for. */
+export const waitingSince = (until: string, moment: Since, span: Millis, now: Instant): Waiting =>
+  waiting(until, moment === undefined ? soon : millis(Math.max(1, moment + span - now)));
 /** A watch event ends this wait. */
 export const watched = (until: string): Waiting => ({ until });
 
@@ -56,9 +59,15 @@ export const canaryPodsGone = (s: Snapshot): boolean => s.pods.canary.every((pod
 export const routeInForce = (s: Snapshot): boolean =>
   s.route === undefined || since(s.routeAcceptedSince, s.limits.propagation, s.now);
 
+export const followed = (s: Snapshot, until: string): Waiting =>
+  waitingSince(until, s.routeAcceptedSince, s.limits.propagation, s.now);
+
 /** Requests that were under way when the route stopped naming the canary have ended. */
 export const routeDrained = (s: Snapshot): boolean =>
   s.route === undefined || since(s.routeAcceptedSince, s.limits.drain, s.now);
+
+export const drained = (s: Snapshot, until: string): Waiting =>
+  waitingSince(until, s.routeAcceptedSince, s.limits.drain, s.now);
 
 /** Canary pods in the wanted number, available, and behind the generated Service. */
 export function canaryServes(replicas: (s: Snapshot, d: Decision) => number): readonly Condition[] {
@@ -197,7 +206,7 @@ export const ownRoute: readonly Condition[] = [
   {
     name: 'restored route is in force',
     met: routeInForce,
-    toward: () => waiting('the data plane to follow the restored route'),
+    toward: (s) => followed(s, 'the data plane to follow the restored route'),
   },
 ];
 

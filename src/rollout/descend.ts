@@ -5,6 +5,7 @@ import {
   canaryServiceGone,
   canarySetGone,
   deliveryRecorded,
+  drained,
   endpointsAre,
   ownRoute,
   ownService,
@@ -15,7 +16,6 @@ import {
   routeDrained,
   tellsRejection,
   tellsSuccess,
-  waiting,
   watched,
 } from './conditions.ts';
 import type { Decision } from './decision.ts';
@@ -132,7 +132,7 @@ export const takeCanaryAway: readonly Condition[] = [
   {
     name: 'canary has drained',
     met: (s) => s.route?.record === undefined || namesGoneService(s) || routeDrained(s),
-    toward: () => waiting('requests to the canary to end'),
+    toward: (s) => drained(s, 'requests to the canary to end'),
   },
   ...ownRoute,
   {

@@ -1,5 +1,5 @@
 import type { Action } from './action.ts';
-import { routeInForce, waiting, watched } from './conditions.ts';
+import { followed, routeInForce, watched } from './conditions.ts';
 import type { Condition } from './mechanism.ts';
 
 /** The canary on the route without weight, known to the gateway: before its first request. */
@@ -32,6 +32,6 @@ export const listing: readonly Condition[] = [
     // A gateway that has resolved the Service may not know its endpoints yet, and would answer 503.
     name: 'gateway has followed the listing',
     met: (s) => (s.route?.weight ?? 0) > 0 || routeInForce(s),
-    toward: () => waiting('the data plane to learn the endpoints of the canary'),
+    toward: (s) => followed(s, 'the data plane to learn the endpoints of the canary'),
   },
 ];

@@ -6,7 +6,9 @@ import {
   canaryServiceExists,
   canaryServiceGone,
   deliveryRecorded,
+  drained,
   endpointsAre,
+  followed,
   isPinnedTo,
   ownRoute,
   ownService,
@@ -18,6 +20,7 @@ import {
   shiftTo,
   tellsSuccess,
   waiting,
+  waitingSince,
   watched,
 } from './conditions.ts';
 import { listing } from './listing.ts';
@@ -62,7 +65,7 @@ const handOver: readonly Condition[] = [
   {
     name: 'route to the canary is in force',
     met: routeInForce,
-    toward: () => waiting('the data plane to follow the route'),
+    toward: (s) => followed(s, 'the data plane to follow the route'),
   },
   {
     name: 'Service is pinned to the canary',
@@ -77,7 +80,13 @@ const handOver: readonly Condition[] = [
   {
     name: 'stable pods have drained',
     met: (s) => since(s.endpointsSettledSince, s.limits.drain, s.now),
-    toward: () => waiting('requests to the stable pods to end'),
+    toward: (s) =>
+      waitingSince(
+        'requests to the stable pods to end',
+        s.endpointsSettledSince,
+        s.limits.drain,
+        s.now,
+      ),
   },
   {
     name: 'canary is adopted',
@@ -99,7 +108,12 @@ const settle: readonly Condition[] = [
       const [old] = s.active;
       return since(s.adoptedSince, unsaturated, s.now)
         ? { kind: 'scale-replica-set', name: old?.name ?? '', replicas: 0 }
-        : waiting('the Deployment to scale down the old ReplicaSet');
+        : waitingSince(
+            'the Deployment to scale down the old ReplicaSet',
+            s.adoptedSince,
+            unsaturated,
+            s.now,
+          );
     },
   },
   ...ownRoute,
@@ -112,7 +126,7 @@ const settle: readonly Condition[] = [
   {
     name: 'canary Service has drained',
     met: routeDrained,
-    toward: () => waiting('requests through the canary Service to end'),
+    toward: (s) => drained(s, 'requests through the canary Service to end'),
   },
   canaryServiceGone,
   {

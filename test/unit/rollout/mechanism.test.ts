@@ -186,6 +186,11 @@ describe('the way up, one write after another', () => {
     ],
     ['the step passes', { verdict: pass }, 'record'],
   ])('when %s', (_when, change, expected) => expect(next(change)).toBe(expected));
+
+  test('while the gateway follows it looks again at the moment when that is over', () => {
+    const snapshot = aSnapshot({ state: fresh, route: attached, routeAcceptedSince: at(-1.5) });
+    expect(nextWrite(snapshot, decide(snapshot))).toMatchObject({ kind: 'wait', lookAgain: 500 });
+  });
 });
 
 describe('the way down', () => {
@@ -308,6 +313,11 @@ describe('the way down', () => {
       'wait: stable can take the requests',
     ],
   ])('when %s', (_when, change, expected) => expect(next(change)).toBe(expected));
+
+  test('while requests drain it looks again at the moment when that is over', () => {
+    const snapshot = aSnapshot({ route: rejected, ...recorded, routeAcceptedSince: at(-4.75) });
+    expect(nextWrite(snapshot, decide(snapshot))).toMatchObject({ kind: 'wait', lookAgain: 250 });
+  });
 });
 
 describe('nothing at rest', () => {
