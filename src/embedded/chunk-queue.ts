@@ -1,6 +1,8 @@
+import type { StreamPiece } from '../kubernetes/transport.ts';
+
 /** Turns pushed pieces into an async iterable with one consumer. */
-export class ChunkQueue implements AsyncIterable<string> {
-  readonly #pieces: string[] = [];
+export class ChunkQueue implements AsyncIterable<StreamPiece> {
+  readonly #pieces: StreamPiece[] = [];
   readonly #onReturn: () => void;
   #ended = false;
   #failure: Error | undefined;
@@ -11,7 +13,7 @@ export class ChunkQueue implements AsyncIterable<string> {
     this.#onReturn = onReturn;
   }
 
-  push(piece: string): void {
+  push(piece: StreamPiece): void {
     this.#pieces.push(piece);
     this.#wake?.();
   }
@@ -26,7 +28,7 @@ export class ChunkQueue implements AsyncIterable<string> {
     this.#wake?.();
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<string> {
+  async *[Symbol.asyncIterator](): AsyncGenerator<StreamPiece> {
     try {
       for (;;) {
         const piece = this.#pieces.shift();

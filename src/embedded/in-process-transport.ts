@@ -131,7 +131,7 @@ async function openStream(
   const started = parts.server.watch(
     asked,
     {
-      event: (type, object) => queue.push(`${JSON.stringify({ type, object })}\n`),
+      event: (type, object) => queue.push({ parsed: { type, object } }),
       end: () => queue.end(),
     },
     {
@@ -154,7 +154,7 @@ async function openStream(
 
 function streamOf(answer: ApiResponse): KubernetesStream {
   const queue = new ChunkQueue(() => {});
-  queue.push(JSON.stringify(answer.body));
+  queue.push({ parsed: answer.body });
   queue.end();
   return { status: answer.status, headers: answer.headers, chunks: queue };
 }

@@ -9,7 +9,12 @@ import { compareResourceVersions } from './resource-version.ts';
 import type { Resource } from './resources.ts';
 import { statusError } from './status-error.ts';
 import type { WritableStore } from './store.ts';
-import type { KubernetesStream, KubernetesTransport } from './transport.ts';
+import {
+  isParsedLine,
+  type KubernetesStream,
+  type KubernetesTransport,
+  type StreamPiece,
+} from './transport.ts';
 import { MalformedWatch, versionOf, watchEvents } from './watch-stream.ts';
 import { watchdog } from './watchdog.ts';
 
@@ -291,10 +296,11 @@ async function openWatch<T, I extends string>(
 }
 
 /** The Status of a refused watch. */
-async function smallJson(chunks: AsyncIterable<Uint8Array | string>): Promise<unknown> {
+async function smallJson(chunks: AsyncIterable<StreamPiece>): Promise<unknown> {
   const decoder = new TextDecoder();
   let text = '';
   for await (const chunk of chunks) {
+    if (isParsedLine(chunk)) return chunk.parsed;
     text += typeof chunk === 'string' ? chunk : decoder.decode(chunk, { stream: true });
     if (text.length > 65_536) return undefined;
   }

@@ -26,6 +26,16 @@ export interface KubernetesResponse {
   readonly json: unknown;
 }
 
+/** One whole line, by its value: within one process nothing need be written out and read again. */
+export interface ParsedLine {
+  readonly parsed: unknown;
+}
+
+export type StreamPiece = Uint8Array | string | ParsedLine;
+
+export const isParsedLine = (piece: StreamPiece): piece is ParsedLine =>
+  typeof piece === 'object' && 'parsed' in piece;
+
 export interface KubernetesStream {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
@@ -33,7 +43,7 @@ export interface KubernetesStream {
    * Pieces of the body as they arrive, cut anywhere. Ends when the server ends it, throws when it
    * breaks.
    */
-  readonly chunks: AsyncIterable<Uint8Array | string>;
+  readonly chunks: AsyncIterable<StreamPiece>;
 }
 
 /**

@@ -1,6 +1,7 @@
 import { OperatingError } from '../lib/errors.ts';
 import { isRecord, isStoredObject, type RawObject } from './raw-object.ts';
 import { statusError } from './status-error.ts';
+import { isParsedLine, type StreamPiece } from './transport.ts';
 
 export type WatchEvent =
   | { readonly type: 'ADDED' | 'MODIFIED' | 'DELETED'; readonly object: RawObject }
@@ -25,13 +26,17 @@ const maxLineBytes = 8 * 1024 * 1024;
  * stream is not an event and is dropped.
  */
 export async function* watchEvents(
-  chunks: AsyncIterable<Uint8Array | string>,
+  chunks: AsyncIterable<StreamPiece>,
   onBytes: () => void,
 ): AsyncGenerator<WatchEvent> {
   const decoder = new TextDecoder();
   let rest = '';
   for await (const chunk of chunks) {
     onBytes();
+    if (isParsedLine(chunk)) {
+      yield eventOf(chunk.parsed);
+      continue;
+    }
     const text = typeof chunk === 'string' ? chunk : decoder.decode(chunk, { stream: true });
     if (!text.includes('\n')) {
       rest += text;
@@ -41,18 +46,20 @@ export async function* watchEvents(
     const lines = (rest + text).split('\n');
     rest = lines.pop() ?? '';
     for (const line of lines) {
-      if (line.trim() !== '') yield eventOf(line);
+      if (line.trim() !== '') yield eventOf(parse(line));
     }
   }
 }
 
-function eventOf(line: string): WatchEvent {
-  let parsed: unknown;
+function parse(line: string): unknown {
   try {
-    parsed = JSON.parse(line);
+    return JSON.parse(line);
   } catch {
     throw new MalformedWatch('a watch event is not JSON');
   }
+}
+
+function eventOf(parsed: unknown): WatchEvent {
   if (!isRecord(parsed)) throw new MalformedWatch('a watch event is not an object');
   const { type, object } = parsed;
   switch (type) {

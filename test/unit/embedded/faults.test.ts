@@ -5,7 +5,7 @@ import { createClient } from '../../../src/kubernetes/client.ts';
 import { createReflector } from '../../../src/kubernetes/reflector.ts';
 import { resources } from '../../../src/kubernetes/resources.ts';
 import { createStore } from '../../../src/kubernetes/store.ts';
-import type { KubernetesTransport } from '../../../src/kubernetes/transport.ts';
+import { isParsedLine, type KubernetesTransport } from '../../../src/kubernetes/transport.ts';
 import { seconds } from '../../../src/lib/units.ts';
 import { aCluster } from './scene.ts';
 
@@ -41,7 +41,8 @@ async function eventsUnder(
   const seen: string[] = [];
   const reading = (async () => {
     for await (const chunk of chunks) {
-      const event = JSON.parse(String(chunk)) as {
+      if (!isParsedLine(chunk)) continue;
+      const event = chunk.parsed as {
         type: string;
         object: { code?: number; data?: { a: string } };
       };
