@@ -209,7 +209,11 @@ class Term implements Leadership {
     this.#clock = clock;
     this.#deadline = deadline;
     this.#renewedAt = start;
-    this.#watchdog = watchdog(clock, deadline, new Error('the lease was not renewed in time'));
+    this.#watchdog = watchdog(
+      clock,
+      deadline,
+      () => new Error('the lease was not renewed in time'),
+    );
     this.#watchdog.feed(start);
   }
 

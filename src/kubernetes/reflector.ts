@@ -248,7 +248,8 @@ async function watchInto<T, I extends string>(
   // Spread, so that the watches of many resources and replicas do not end together.
   const timeoutSeconds = Math.max(1, Math.floor((span * (0.8 + options.random() * 0.2)) / 1000));
   const limit = millis(timeoutSeconds * 1000 + grace);
-  const overdue = new OperatingError('KUBERNETES_UNAVAILABLE', 'the watch did not end as asked');
+  const overdue = () =>
+    new OperatingError('KUBERNETES_UNAVAILABLE', 'the watch did not end as asked');
   const dog = watchdog(clock, limit, overdue);
   const life = AbortSignal.any([signal, dog.signal]);
   try {

@@ -9,8 +9,8 @@ export interface Watchdog {
   stop(): void;
 }
 
-/** Aborts `signal` with `reason` after `limit` without a sign of life. Feeding costs no timer. */
-export function watchdog(clock: Clock, limit: Millis, reason: Error): Watchdog {
+/** Aborts `signal` for `reason` after `limit` without a sign of life. Feeding costs no timer. */
+export function watchdog(clock: Clock, limit: Millis, reason: () => Error): Watchdog {
   const controller = new AbortController();
   let fedAt = clock.monotonic();
   let cancel = () => {};
@@ -18,7 +18,7 @@ export function watchdog(clock: Clock, limit: Millis, reason: Error): Watchdog {
     cancel = clock.after(left, () => {
       const rest = limit - (clock.monotonic() - fedAt);
       if (rest > 0) arm(millis(rest));
-      else controller.abort(reason);
+      else controller.abort(reason());
     });
   };
   arm(limit);
