@@ -176,11 +176,10 @@ function rolloutMetrics(is: Instruments, bound: Bound, holds: Holds, clock: Cloc
       live.set(rollout, is.steps, figures.steps);
       live.set(rollout, is.exposed, figures.exposedRequests);
       live.set(rollout, is.failed, figures.failedRequests);
-      live.setOnly(rollout, is.phase, 1, { phase: figures.phase });
+      live.setAll(rollout, is.phase, [{ value: 1, extra: { phase: figures.phase } }]);
       const reason = figures.hold === undefined ? undefined : bound('reason', figures.hold);
       holds.set(rollout.namespace, rollout.deployment, reason);
-      if (reason === undefined) live.remove(rollout, is.hold);
-      else live.setOnly(rollout, is.hold, 1, { reason });
+      live.setAll(rollout, is.hold, reason === undefined ? [] : [{ value: 1, extra: { reason } }]);
     },
     checks: (rollout, checks) => setChecks(is, live, rollout, checks, bound),
     rolloutEnded: (rollout, outcome, ruleName, took) => {
@@ -190,7 +189,7 @@ function rolloutMetrics(is: Instruments, bound: Bound, holds: Holds, clock: Cloc
       if (outcome === 'promotion') is.promotions.inc({ namespace });
       if (outcome !== 'rollback') return;
       is.rollbacks.inc({ namespace, rule });
-      outcomes.setOnly(rollout, is.lastRollback, clock.now() / 1000, { rule });
+      outcomes.setAll(rollout, is.lastRollback, [{ value: clock.now() / 1000, extra: { rule } }]);
       const oldest = outcomes.oldest();
       if (outcomes.count() > outcomesKept && oldest !== undefined) outcomes.remove(oldest);
     },
@@ -224,13 +223,13 @@ function setChecks(
     [is.excessHigh, (c: CheckFigures) => c.excess?.high],
   ] as const;
   for (const [gauge, read] of columns) {
-    live.remove(rollout, gauge);
-    for (const figures of checks) {
+    const points = checks.flatMap((figures) => {
       const value = read(figures);
-      if (value !== undefined) {
-        live.set(rollout, gauge, value, { check: bound('check', figures.check) });
-      }
-    }
+      return value === undefined
+        ? []
+        : [{ value, extra: { check: bound('check', figures.check) } }];
+    });
+    live.setAll(rollout, gauge, points);
   }
 }
 
