@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
-import { Registry } from 'prom-client';
+import { collectDefaultMetrics, Registry } from 'prom-client';
 import { aborted, assemble } from './controller/assembly.ts';
 import { type WatchedCluster, watchCluster } from './controller/cluster.ts';
 import { killAtWrite } from './controller/kill-at-write.ts';
@@ -50,6 +50,7 @@ export async function runController(
   const log = createLog({ level: config.controller.logLevel, clock });
   const registry = new Registry();
   const build = { version, revision: '' };
+  collectDefaultMetrics({ register: registry });
   const metrics = createMetrics({ registry, clock, build, nodeVersion: process.version });
   const { transport, client, close } = connect(options, clock, metrics);
   const sources = await openSources(config, clock, metrics);

@@ -1,4 +1,4 @@
-import { collectDefaultMetrics, type Registry } from 'prom-client';
+import type { Registry } from 'prom-client';
 import type { Clock } from '../lib/clock.ts';
 import { type Millis, type Percent, toSeconds } from '../lib/units.ts';
 import type { RuleName } from '../rollout/decide.ts';
@@ -134,7 +134,6 @@ export function createMetrics({ registry, clock, build, nodeVersion }: MetricsPa
         is.watchStaleness.set({ resource }, spanSeconds(read()));
     },
   });
-  collectDefaultMetrics({ register: registry });
   is.build.set({ ...build, node_version: nodeVersion }, 1);
   is.leader.set(0);
   for (const outcome of ['ok', 'error', 'invariant']) is.reconcileDuration.zero({ outcome });
