@@ -63,7 +63,9 @@ export function byteWriter(): ByteWriter {
 export function byteReader(text: string): ByteReader {
   const whole = /^[A-Za-z0-9+/]*={0,2}$/.test(text) && text.length % 4 === 0;
   invariant(whole, 'packed evidence is whole');
-  const bytes = Uint8Array.from(atob(text), (char) => char.codePointAt(0) ?? 0);
+  const characters = atob(text);
+  const bytes = new Uint8Array(characters.length);
+  for (let i = 0; i < bytes.length; i += 1) bytes[i] = characters.codePointAt(i) ?? 0;
   const view = new DataView(bytes.buffer);
   let at = 0;
   const take = (length: number) => {
