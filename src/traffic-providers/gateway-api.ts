@@ -132,7 +132,24 @@ function reweighed(
   });
 }
 
+/**
+ * A route is looked at by many passes before it changes. Of the Deployments that share it the last
+ * one is remembered.
+ */
 function read(raw: RawObject, deploymentUid: string, service: string): RouteView {
+  const known = lastViews.get(raw);
+  if (known?.deploymentUid === deploymentUid && known.service === service) return known.view;
+  const view = viewOf(raw, deploymentUid, service);
+  lastViews.set(raw, { deploymentUid, service, view });
+  return view;
+}
+
+const lastViews = new WeakMap<
+  RawObject,
+  { readonly deploymentUid: string; readonly service: string; readonly view: RouteView }
+>();
+
+function viewOf(raw: RawObject, deploymentUid: string, service: string): RouteView {
   const metadata = raw['metadata'] as RawObject;
   const record = readRecord(raw, deploymentUid);
   const rules = rulesOf(raw);
