@@ -14,6 +14,16 @@ interface Labels {
   readonly [key: string]: string;
 }
 
+/** What is stored never changes, and is looked at again at many commits. */
+function remembered<T>(read: (object: KubernetesObject) => T): (object: KubernetesObject) => T {
+  const known = new WeakMap<KubernetesObject, { readonly truth: T }>();
+  return (object) => {
+    const found = known.get(object) ?? { truth: read(object) };
+    known.set(object, found);
+    return found.truth;
+  };
+}
+
 /** One HTTPRoute: who gets which share, and our record on it. */
 export interface RouteTruth {
   readonly rules: readonly { readonly backendRefs: readonly Ref[] }[];
@@ -31,7 +41,7 @@ export interface RouteTruth {
   readonly writtenBy: string;
 }
 
-export function routeTruth(object: KubernetesObject): RouteTruth {
+export const routeTruth = remembered((object: KubernetesObject): RouteTruth => {
   const { rules } = object.spec as unknown as Pick<RouteTruth, 'rules'>;
   const refs = rules[0]?.backendRefs ?? [];
   const total = refs.reduce((sum, { weight = 1 }) => sum + weight, 0);
@@ -51,7 +61,7 @@ export function routeTruth(object: KubernetesObject): RouteTruth {
     record: text === undefined ? undefined : (JSON.parse(text) as RouteTruth['record']),
     writtenBy: managedFields.at(-1)?.manager ?? '',
   };
-}
+});
 
 export interface SetTruth {
   readonly name: string;
@@ -83,19 +93,7 @@ interface RawTemplate {
 export const versionOf = (template: unknown): string =>
   (template as RawTemplate).spec.containers[0]?.image.split(':').at(-1) ?? '';
 
-/** ReplicaSets with many checkpoints are read at every commit. */
-const decoded = new Map<string, RolloutState | 'unreadable' | undefined>();
-
-function stateIn(text: string, uid: string): RolloutState | 'unreadable' | undefined {
-  const key = `${uid} ${text}`;
-  if (!decoded.has(key)) {
-    if (decoded.size > 500) decoded.clear();
-    decoded.set(key, decodeState(text, uid));
-  }
-  return decoded.get(key);
-}
-
-export function setTruth(object: KubernetesObject): SetTruth {
+export const setTruth = remembered((object: KubernetesObject): SetTruth => {
   const { spec, status } = object as unknown as RawSet;
   const { annotations = {}, labels = {}, name, deletionTimestamp } = object.metadata;
   const owners = object.metadata.ownerReferences ?? [];
@@ -109,9 +107,9 @@ export function setTruth(object: KubernetesObject): SetTruth {
     bare: labels['haldane.dev/canary-for'] !== undefined,
     owned: owners.some(({ controller }) => controller === true),
     deleting: deletionTimestamp !== undefined,
-    state: text === undefined ? undefined : stateIn(text, owners[0]?.uid ?? ''),
+    state: text === undefined ? undefined : decodeState(text, owners[0]?.uid ?? ''),
   };
-}
+});
 
 export interface DeploymentTruth {
   readonly annotations: Labels;
@@ -139,7 +137,7 @@ interface RawDeployment {
   };
 }
 
-export function deploymentTruth(object: KubernetesObject): DeploymentTruth {
+export const deploymentTruth = remembered((object: KubernetesObject): DeploymentTruth => {
   const { spec, status } = object as unknown as RawDeployment;
   const annotations = object.metadata.annotations ?? {};
   return {
@@ -152,7 +150,7 @@ export function deploymentTruth(object: KubernetesObject): DeploymentTruth {
     request: requestIn(annotations['haldane.dev/request']),
     progressing: status?.conditions?.find(({ type }) => type === 'Progressing'),
   };
-}
+});
 
 function listOf(text: string | undefined): DeploymentTruth['rejected'] {
   if (text === undefined) return [];
