@@ -1,19 +1,29 @@
-// npm run bench:simulation [-- --seeds 500] [-- --first 1] [-- --minutes 8] [-- --twice]
+// npm run bench:simulation [-- --seeds 500] [-- --first 1] [-- --threads 2] [-- --twice]
 // SEED=7 npm run bench:simulation    one seed, told line by line
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { planOf } from '../../test/simulation/swarm/plan.ts';
 import { reportOf } from '../../test/simulation/swarm/report.ts';
-import { runPlan } from '../../test/simulation/swarm/run.ts';
+import { tracePlan } from '../../test/simulation/swarm/run.ts';
+import { inWorkers } from '../in-workers.ts';
+import { wholeNumber } from '../whole-number.ts';
+import type { Asked, Batch } from './worker.ts';
 
 const { values } = parseArgs({
   options: {
     seeds: { type: 'string', default: '500' },
-    // Fresh ones every time, unless told.
+    // Fresh ones every time, unless told. `tree`: fresh for whatever is checked out, so that who
+    // looks for the cause of a failure has the same ones.
     first: { type: 'string', default: String(Date.now() % 2 ** 31) },
-    minutes: { type: 'string', default: '10' },
+    threads: { type: 'string', default: '1' },
     twice: { type: 'boolean', default: false },
   },
 });
+
+/** Seeds that a thread takes at a time. */
+const size = 50;
 
 const { SEED } = process.env;
 process.exitCode = SEED === undefined ? await runSeeds() : await runOne(Number(SEED));
@@ -21,7 +31,7 @@ process.exitCode = SEED === undefined ? await runSeeds() : await runOne(Number(S
 /** One seed with its transcript; 1 if an oracle objects. */
 async function runOne(seed: number): Promise<number> {
   const plan = planOf(seed);
-  const outcome = await runPlan(plan);
+  const outcome = await tracePlan(plan);
   console.log(JSON.stringify(plan, null, 2));
   console.log(outcome.transcript.join('\n'));
   console.log(outcome.violations.join('\n') || 'no violation');
@@ -29,41 +39,48 @@ async function runOne(seed: number): Promise<number> {
   return outcome.violations.length > 0 ? 1 : 0;
 }
 
-/** As many seeds as the time allows; 1 at the first that fails. */
+/** Whole batches, at least as many seeds as asked for; 1 if any of them fails. */
 async function runSeeds(): Promise<number> {
-  const [first, most] = [Number(values.first), Number(values.seeds)];
-  const until = performance.now() + Number(values.minutes) * 60_000;
-  const injected = new Map<string, number>();
-  const sum = { seeds: 0, rollouts: 0, virtual: 0 };
+  const first = values.first === 'tree' ? seedOfTree() : wholeNumber('--first', values.first, 0);
+  const batches = Math.ceil(wholeNumber('--seeds', values.seeds, 1) / size);
+  const threads = wholeNumber('--threads', values.threads, 1);
+  const done: Batch[] = [];
   const before = process.cpuUsage();
   const begun = performance.now();
-  while (sum.seeds < most && performance.now() < until) {
-    const plan = planOf(first + sum.seeds);
-    const outcome = await runPlan(plan);
-    if (outcome.violations.length > 0) {
-      console.log(`${sum.seeds} seeds from ${first} on were in order, then`);
-      console.log(await reportOf(plan, outcome));
-      return 1;
-    }
-    if (values.twice && (await runPlan(plan)).hash !== outcome.hash) {
-      console.log(`seed ${plan.seed}: the second run is another one`);
-      return 1;
-    }
-    const times = values.twice ? 2 : 1;
-    sum.seeds += 1;
-    sum.rollouts += outcome.rollouts * times;
-    sum.virtual += outcome.span * times;
-    for (const [kind, count] of outcome.injected)
-      injected.set(kind, (injected.get(kind) ?? 0) + count);
-  }
-  const cpu = process.cpuUsage(before);
-  const core = (cpu.user + cpu.system) / 60e6;
-  const wall = (performance.now() - begun) / 1000;
-  console.log(`${sum.seeds} seeds from ${first} on, 0 violations, ${wall.toFixed(0)} s`);
-  if (values.twice) console.log('each seed twice: identical, commit by commit');
-  console.log(`${(sum.rollouts / core).toFixed(0)} rollouts a minute of processor time`);
-  console.log(`${(sum.virtual / 3.6e6).toFixed(1)} hours of virtual time`);
-  for (const [kind, count] of [...injected].sort(([a], [b]) => (a < b ? -1 : 1)))
+  await inWorkers({
+    worker: new URL('./worker.ts', import.meta.url),
+    data: { size, twice: values.twice } satisfies Asked,
+    names: Array.from({ length: batches }, (_, i) => String(first + i * size)),
+    threads: Math.min(threads, availableParallelism()),
+    take: (batch: Batch) => {
+      done.push(batch);
+      for (const failure of batch.failures) console.log(failure);
+      if (batch.report !== undefined) console.log(batch.report);
+    },
+  });
+  const { user, system } = process.cpuUsage(before);
+  const sum = (read: (batch: Batch) => number) => done.reduce((all, one) => all + read(one), 0);
+  const seeds = sum((one) => one.seeds);
+  const failed = sum((one) => one.failures.length);
+  const seconds = ((performance.now() - begun) / 1000).toFixed(0);
+  console.log(`${seeds} seeds from ${first} on, ${failed} with violations, ${seconds} s`);
+  if (values.twice && failed === 0) console.log('each seed twice: identical, commit by commit');
+  const rate = sum((one) => one.rollouts) / ((user + system) / 60e6);
+  console.log(`${rate.toFixed(0)} rollouts a minute of processor time`);
+  console.log(`${(sum((one) => one.span) / 3.6e6).toFixed(1)} hours of virtual time`);
+  for (const [kind, count] of injectedIn(done))
     console.log(`${String(count).padStart(8)}  ${kind}`);
-  return 0;
+  return failed === 0 ? 0 : 1;
+}
+
+function injectedIn(done: readonly Batch[]): readonly (readonly [string, number])[] {
+  const all = new Map<string, number>();
+  for (const { injected } of done)
+    for (const [kind, count] of injected) all.set(kind, (all.get(kind) ?? 0) + count);
+  return [...all].sort(([a], [b]) => (a < b ? -1 : 1));
+}
+
+function seedOfTree(): number {
+  const tree = execFileSync('git', ['rev-parse', 'HEAD^{tree}'], { encoding: 'utf8' });
+  return createHash('sha256').update(tree).digest().readUInt32BE() % 2 ** 31;
 }

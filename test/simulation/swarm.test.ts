@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type Fault, planOf } from './swarm/plan.ts';
 import { reportOf } from './swarm/report.ts';
-import { runPlan } from './swarm/run.ts';
+import { runPlan, tracePlan } from './swarm/run.ts';
 import { fewest, shrink } from './swarm/shrink.ts';
 
 // The whole controller under faults that one seed draws, with oracles at every commit. Many more
@@ -50,7 +50,7 @@ test.each([
 test('the same seed is the same run, commit by commit', async () => {
   const hashes = new Set<string>();
   for (const seed of [3, 6, 9, 12, 15]) {
-    const [first, second] = [await runPlan(planOf(seed)), await runPlan(planOf(seed))];
+    const [first, second] = [await tracePlan(planOf(seed)), await tracePlan(planOf(seed))];
     expect(second.hash, `seed ${seed}`).toBe(first.hash);
     hashes.add(first.hash);
   }

@@ -1,4 +1,4 @@
-import { runPlan } from '../swarm/run.ts';
+import { runPlan, tracePlan } from '../swarm/run.ts';
 import { plansOf } from './plans.ts';
 import { workloads } from './workloads.ts';
 
@@ -19,8 +19,9 @@ export async function disturbed(name: string, every: number): Promise<Disturbed>
   const plans = (await plansOf(workload)).filter((_, index) => index % every === 0);
   const failures: string[] = [];
   for (const plan of plans) {
-    const { violations, transcript } = await runPlan(plan);
+    const { violations } = await runPlan(plan);
     if (violations.length === 0) continue;
+    const { transcript } = await tracePlan(plan);
     const faults = plan.faults.map((fault) => JSON.stringify(fault));
     failures.push([`${name}: ${faults.join(' ')}`, ...violations, ...transcript].join('\n'));
   }

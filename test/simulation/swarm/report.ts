@@ -1,12 +1,12 @@
 import type { Plan } from './plan.ts';
-import { type Outcome, runPlan } from './run.ts';
+import { type Outcome, tracePlan } from './run.ts';
 import { oracleOf, shrink, violates } from './shrink.ts';
 
 /** What a person needs of a plan that failed: how to see it again, and the least that shows it. */
 export async function reportOf(plan: Plan, { violations }: Outcome): Promise<string> {
   const oracles = new Set(violations.map(oracleOf));
   const small = await shrink(plan, violates(oracles));
-  const again = await runPlan(small);
+  const again = await tracePlan(small);
   return [
     `SEED=${plan.seed} npm run bench:simulation`,
     ...violations.map((one) => `  ${one}`),
