@@ -10,39 +10,65 @@ export type FieldSet = { readonly [step: string]: FieldSet };
 
 export const noFields: FieldSet = {};
 
-const isMember = (node: FieldSet): boolean => '.' in node || Object.keys(node).length === 0;
+const isMember = (node: FieldSet): boolean => '.' in node || isEmptySet(node);
 
 /** Puts a node together; `undefined` when nothing is left of it. */
-function node(member: boolean, children: Record<string, FieldSet>): FieldSet | undefined {
-  const empty = Object.keys(children).length === 0;
-  if (empty) return member ? {} : undefined;
+function node(member: boolean, children: FieldSet): FieldSet | undefined {
+  if (isEmptySet(children)) return member ? {} : undefined;
   return member ? { '.': {}, ...children } : children;
 }
 
 const steps = (set: FieldSet) => Object.keys(set).filter((step) => step !== '.');
 
-export const isEmptySet = (set: FieldSet | undefined): boolean =>
-  set === undefined || Object.keys(set).length === 0;
+export function isEmptySet(set: FieldSet | undefined): boolean {
+  for (const _step in set) return false;
+  return true;
+}
+
+/** Copy of the children of a node, in their order, up to one of them. */
+function childrenOf(set: FieldSet, end?: string): Record<string, FieldSet> {
+  const children: Record<string, FieldSet> = {};
+  for (const step in set) {
+    if (step === end) break;
+    if (step !== '.') children[step] = set[step] as FieldSet;
+  }
+  return children;
+}
+
+/** Whether `node` would put it together in just this way, so that it can be shared. */
+function isTidy(set: FieldSet): boolean {
+  if (!('.' in set)) return true;
+  const [first, second] = Object.keys(set);
+  return first === '.' && second !== undefined;
+}
 
 function uniteNodes(a: FieldSet, b: FieldSet): FieldSet {
-  const children: Record<string, FieldSet> = {};
-  for (const step of steps(a)) children[step] = a[step] as FieldSet;
-  for (const step of steps(b)) {
-    const mine = children[step];
-    children[step] =
-      mine === undefined ? (b[step] as FieldSet) : uniteNodes(mine, b[step] as FieldSet);
+  let children: Record<string, FieldSet> | undefined;
+  for (const step in b) {
+    if (step === '.') continue;
+    const mine = a[step];
+    const theirs = b[step] as FieldSet;
+    const both = mine === undefined ? theirs : uniteNodes(mine, theirs);
+    if (both !== mine) (children ??= childrenOf(a))[step] = both;
   }
-  return node(isMember(a) || isMember(b), children) ?? {};
+  const member = isMember(a) || isMember(b);
+  if (children === undefined && member === isMember(a) && isTidy(a)) return a;
+  return node(member, children ?? childrenOf(a)) ?? {};
 }
 
 function subtractNodes(a: FieldSet, b: FieldSet): FieldSet | undefined {
-  const children: Record<string, FieldSet> = {};
-  for (const step of steps(a)) {
+  let children: Record<string, FieldSet> | undefined;
+  for (const step in a) {
+    if (step === '.') continue;
+    const mine = a[step] as FieldSet;
     const other = b[step];
-    const left = other === undefined ? a[step] : subtractNodes(a[step] as FieldSet, other);
-    if (left !== undefined) children[step] = left;
+    const left = other === undefined ? mine : subtractNodes(mine, other);
+    if (left !== mine) children ??= childrenOf(a, step);
+    if (children !== undefined && left !== undefined) children[step] = left;
   }
-  return node(isMember(a) && !isMember(b), children);
+  const member = isMember(a) && !isMember(b);
+  if (children === undefined && member === isMember(a) && isTidy(a)) return a;
+  return node(member, children ?? childrenOf(a));
 }
 
 function intersectNodes(a: FieldSet, b: FieldSet): FieldSet | undefined {
@@ -56,6 +82,7 @@ function intersectNodes(a: FieldSet, b: FieldSet): FieldSet | undefined {
 }
 
 // The root of a set is never a member itself, so an empty root is the empty set.
+// What does not change is shared: most writes touch few of the fields that somebody owns.
 export function unite(a: FieldSet, b: FieldSet): FieldSet {
   if (isEmptySet(a)) return b;
   if (isEmptySet(b)) return a;

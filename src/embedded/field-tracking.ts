@@ -15,11 +15,32 @@ type Tree = Record<string, FieldSet>;
 /** Step that names an item of a keyed list; absent key fields take their schema default. */
 export function itemStep(list: Shape, item: Json): string {
   if (list.listType === 'set') return `v:${JSON.stringify(item)}`;
+  const fields = asObject(item);
+  let text = '';
+  for (const { key, label, otherwise } of keysOf(list)) {
+    const value = fields[key] ?? otherwise;
+    if (value !== undefined) text += `${text === '' ? '' : ','}${label}:${canonicalJson(value)}`;
+  }
+  return `k:{${text}}`;
+}
+
+type ListKey = {
+  readonly key: string;
+  readonly label: string;
+  readonly otherwise: Json | undefined;
+};
+const listKeys = new WeakMap<Shape, readonly ListKey[]>();
+
+/** What names the items of a list, in the order of canonical JSON. Shapes never change. */
+function keysOf(list: Shape): readonly ListKey[] {
+  const known = listKeys.get(list);
+  if (known !== undefined) return known;
   const items = resolveShape(list.items);
-  const keys: Record<string, Json | undefined> = {};
-  for (const key of list.listKeys ?? [])
-    keys[key] = asObject(item)[key] ?? fieldShape(items, key).default;
-  return `k:${canonicalJson(keys)}`;
+  const keys = [...(list.listKeys ?? [])].sort().map((key) => {
+    return { key, label: JSON.stringify(key), otherwise: fieldShape(items, key).default };
+  });
+  listKeys.set(list, keys);
+  return keys;
 }
 
 export const isKeyedList = (shape: Shape): boolean =>
@@ -58,10 +79,13 @@ export function compareFields(
   after: Json | undefined,
 ): FieldChanges {
   const changes = compareAt(shape, before, after, true);
-  return { changed: changes.changed ?? noFields, removed: changes.removed ?? noFields };
+  return { changed: changes?.changed ?? noFields, removed: changes?.removed ?? noFields };
 }
 
-type PartChanges = { changed?: FieldSet; removed?: FieldSet };
+/** `undefined` where nothing differs. */
+type PartChanges =
+  | { readonly changed?: FieldSet | undefined; readonly removed?: FieldSet | undefined }
+  | undefined;
 
 function compareAt(
   shape: Shape,
@@ -70,7 +94,7 @@ function compareAt(
   root = false,
   required = false,
 ): PartChanges {
-  if (before === after) return {};
+  if (before === after) return undefined;
   if (
     isGranularObject(shape, after ?? before) &&
     isObjectOrAbsent(before) &&
@@ -80,7 +104,7 @@ function compareAt(
   if (isKeyedList(shape) && isListOrAbsent(before) && isListOrAbsent(after))
     return compareLists(shape, before, after, required);
   if (after === undefined) return { removed: {} };
-  return equalJson(before, after) ? {} : { changed: {} };
+  return equalJson(before, after) ? undefined : { changed: {} };
 }
 
 const isObjectOrAbsent = (v: Json | undefined): v is JsonObject | undefined =>
@@ -93,28 +117,25 @@ const isListOrAbsent = (v: Json | undefined): v is readonly Json[] | undefined =
  * whole.
  */
 class Collected {
-  readonly changed: Tree = {};
-  readonly removed: Tree = {};
+  #changed: Tree | undefined;
+  #removed: Tree | undefined;
   add(step: string, part: PartChanges): void {
-    if (part.changed !== undefined) this.changed[step] = part.changed;
-    if (part.removed !== undefined) this.removed[step] = part.removed;
+    if (part?.changed !== undefined) (this.#changed ??= {})[step] = part.changed;
+    if (part?.removed !== undefined) (this.#removed ??= {})[step] = part.removed;
   }
   finish(came: boolean, went: boolean): PartChanges {
-    if (came) this.changed['.'] = {};
-    if (went) this.removed['.'] = {};
-    return {
-      ...(came || Object.keys(this.changed).length > 0
-        ? { changed: leafIfAlone(this.changed) }
-        : {}),
-      ...(went || Object.keys(this.removed).length > 0
-        ? { removed: leafIfAlone(this.removed) }
-        : {}),
-    };
+    const changed = withContainer(this.#changed, came);
+    const removed = withContainer(this.#removed, went);
+    return changed === undefined && removed === undefined ? undefined : { changed, removed };
   }
 }
 
-const leafIfAlone = (tree: Tree): FieldSet =>
-  Object.keys(tree).length === 1 && '.' in tree ? {} : tree;
+function withContainer(children: Tree | undefined, whole: boolean): FieldSet | undefined {
+  if (!whole) return children;
+  if (children === undefined) return {};
+  children['.'] = {};
+  return children;
+}
 
 function compareObjects(
   shape: Shape,
@@ -123,17 +144,13 @@ function compareObjects(
   root: boolean,
 ): PartChanges {
   const parts = new Collected();
-  for (const key in after)
-    parts.add(
-      `f:${key}`,
-      compareAt(
-        fieldShape(shape, key),
-        before?.[key],
-        after[key],
-        false,
-        shape.required?.includes(key),
-      ),
-    );
+  for (const key in after) {
+    const was = before?.[key];
+    const now = after[key];
+    if (was === now) continue;
+    const required = isArray(now) && shape.required?.includes(key) === true;
+    parts.add(`f:${key}`, compareAt(fieldShape(shape, key), was, now, false, required));
+  }
   for (const key in before)
     if (after?.[key] === undefined)
       parts.add(`f:${key}`, compareAt(fieldShape(shape, key), before[key], undefined));
@@ -152,27 +169,20 @@ function compareLists(
   after: readonly Json[] | undefined,
   required: boolean,
 ): PartChanges {
-  const items = resolveShape(shape.items);
+  const given = resolveShape(shape.items);
+  // An item is owned as such, whatever its default.
+  const items = given.default === undefined ? given : { ...given, default: null };
   const parts = new Collected();
   const old = new Map((before ?? []).map((item) => [itemStep(shape, item), item]));
   for (const item of after ?? []) {
     const step = itemStep(shape, item);
     const was = old.get(step);
     old.delete(step);
-    if (shape.listType === 'set') parts.add(step, was === undefined ? { changed: {} } : {});
-    else
-      parts.add(
-        step,
-        compareAt(items.default === undefined ? items : { ...items, default: null }, was, item),
-      );
+    if (shape.listType !== 'set') parts.add(step, compareAt(items, was, item));
+    else if (was === undefined) parts.add(step, { changed: {} });
   }
   for (const [step, item] of old)
-    parts.add(
-      step,
-      shape.listType === 'set'
-        ? { removed: {} }
-        : compareAt({ ...items, default: null }, item, undefined),
-    );
+    parts.add(step, shape.listType === 'set' ? { removed: {} } : compareAt(items, item, undefined));
   return parts.finish(
     before === undefined && after !== undefined && !required,
     before !== undefined && after === undefined,

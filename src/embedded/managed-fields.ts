@@ -83,15 +83,19 @@ export function trackUpdate(
   const lost = ownable(removed, writer);
   if (isEmptySet(gained) && isEmptySet(lost)) return entries(before);
   const gone = unite(gained, lost);
-  const own = entries(before).find((entry) => isSame(entry, writer));
-  const mine = subtract(unite(own === undefined ? noFields : fieldsIn(own), gained), lost);
-  const result = entries(before)
-    .filter((entry) => entry !== own)
-    .flatMap((entry) => {
-      const left = subtract(fieldsIn(entry), gone);
-      if (left === fieldsIn(entry) || equalSets(left, fieldsIn(entry))) return [entry];
-      return isEmptySet(left) ? [] : [{ ...entry, fieldsV1: left }];
-    });
+  const result: ManagedFieldsEntry[] = [];
+  let own = noFields;
+  for (const entry of entries(before)) {
+    const fields = fieldsIn(entry);
+    if (own === noFields && isSame(entry, writer)) {
+      own = fields;
+      continue;
+    }
+    const left = subtract(fields, gone);
+    if (left === fields || equalSets(left, fields)) result.push(entry);
+    else if (!isEmptySet(left)) result.push({ ...entry, fieldsV1: left });
+  }
+  const mine = subtract(unite(own, gained), lost);
   if (!isEmptySet(mine)) result.push(entryOf(writer, mine));
   return result;
 }
