@@ -1,5 +1,11 @@
 import { asArray, asObject, equalJson, isArray, isObject, type Json } from './json.ts';
-import type { KubernetesObject, Resource, StringMap } from './resource.ts';
+import type {
+  KubernetesObject,
+  ObjectMeta,
+  OwnerReference,
+  Resource,
+  StringMap,
+} from './resource.ts';
 import { fieldShape, resolveShape, type Shape } from './schema.ts';
 import { type Cause, invalidValue, requiredValue, unsupportedValue } from './status.ts';
 import { kindRules } from './validation-rules.ts';
@@ -25,11 +31,12 @@ export function validate(
   before: KubernetesObject | undefined,
 ): readonly Cause[] {
   const causes: Cause[] = [];
-  if (object.metadata !== before?.metadata) causes.push(...metadataProblems(resource, object));
+  if (object.metadata !== before?.metadata)
+    causes.push(...metadataProblems(resource, object.metadata, before?.metadata));
   if (resource.custom && shape !== undefined) {
     for (const key of ['spec', 'status'] as const)
       if (object[key] !== undefined && object[key] !== before?.[key])
-        schemaProblems(fieldShape(shape, key), object[key], key, causes);
+        schemaProblems(fieldShape(shape, key), object[key], key, causes, before?.[key]);
     if (shape.required?.includes('spec') === true && object.spec === undefined)
       causes.push(requiredValue('spec'));
   } else if (shape !== undefined) requiredProblems(shape, object, '', causes, before);
@@ -37,30 +44,17 @@ export function validate(
   return causes;
 }
 
-function metadataProblems(resource: Resource, object: KubernetesObject): Cause[] {
-  const { name, labels, annotations, ownerReferences, finalizers } = object.metadata;
+function metadataProblems(
+  resource: Resource,
+  { name, labels, annotations, ownerReferences = [], finalizers = [] }: ObjectMeta,
+  before: ObjectMeta | undefined,
+): Cause[] {
   const causes: Cause[] = [];
-  const form = dnsLabelKinds.has(resource.kind) ? dnsLabel : dnsSubdomain;
-  const longest = form === dnsLabel ? 63 : 253;
-  if (freeNames.has(resource.kind) ? /[/%]/.test(name) : !form.test(name) || name.length > longest)
-    causes.push(
-      invalidValue(
-        'metadata.name',
-        name,
-        "a lowercase RFC 1123 name must consist of lower case alphanumeric characters, '-' or '.'",
-      ),
-    );
-  causes.push(...labelProblems(labels, 'metadata.labels'));
-  for (const key of Object.keys(annotations ?? {}))
-    if (!qualifiedName.test(key.toLowerCase()))
-      causes.push(
-        invalidValue(
-          'metadata.annotations',
-          key,
-          "name part must consist of alphanumeric characters, '-', '_' or '.'",
-        ),
-      );
-  for (const finalizer of finalizers ?? [])
+  if (name !== before?.name) causes.push(...nameProblems(resource, name));
+  if (labels !== before?.labels) causes.push(...labelProblems(labels, 'metadata.labels'));
+  if (annotations !== undefined && annotations !== before?.annotations)
+    causes.push(...annotationProblems(annotations, before?.annotations));
+  for (const finalizer of finalizers)
     if (!standardFinalizers.has(finalizer) && !/^[^/]+\/[^/]+$/.test(finalizer))
       causes.push(
         invalidValue(
@@ -69,17 +63,54 @@ function metadataProblems(resource: Resource, object: KubernetesObject): Cause[]
           'name is neither a standard finalizer name nor is it fully qualified',
         ),
       );
-  const size = Object.entries(annotations ?? {}).reduce(
-    (sum, [key, value]) => sum + key.length + byteLength(value),
-    0,
-  );
+  if (ownerReferences !== before?.ownerReferences) causes.push(...ownerProblems(ownerReferences));
+  return causes;
+}
+
+function nameProblems(resource: Resource, name: string): Cause[] {
+  const form = dnsLabelKinds.has(resource.kind) ? dnsLabel : dnsSubdomain;
+  const longest = form === dnsLabel ? 63 : 253;
+  const valid = freeNames.has(resource.kind)
+    ? !/[/%]/.test(name)
+    : form.test(name) && name.length <= longest;
+  return valid
+    ? []
+    : [
+        invalidValue(
+          'metadata.name',
+          name,
+          'a lowercase RFC 1123 name must consist of lower case alphanumeric characters, ' +
+            "'-' or '.'",
+        ),
+      ];
+}
+
+function annotationProblems(annotations: StringMap, before: StringMap | undefined): Cause[] {
+  const causes: Cause[] = [];
+  let size = 0;
+  for (const [key, value] of Object.entries(annotations)) {
+    size += key.length + Buffer.byteLength(value);
+    if (before?.[key] === undefined && !qualifiedName.test(key.toLowerCase()))
+      causes.push(
+        invalidValue(
+          'metadata.annotations',
+          key,
+          "name part must consist of alphanumeric characters, '-', '_' or '.'",
+        ),
+      );
+  }
   if (size > annotationLimit)
     causes.push({
       field: 'metadata.annotations',
       reason: 'FieldValueTooLong',
       message: `Too long: may not be more than ${annotationLimit} bytes`,
     });
-  if ((ownerReferences ?? []).filter((owner) => owner.controller === true).length > 1)
+  return causes;
+}
+
+function ownerProblems(ownerReferences: readonly OwnerReference[]): Cause[] {
+  const causes: Cause[] = [];
+  if (ownerReferences.filter((owner) => owner.controller === true).length > 1)
     causes.push(
       invalidValue(
         'metadata.ownerReferences',
@@ -87,7 +118,7 @@ function metadataProblems(resource: Resource, object: KubernetesObject): Cause[]
         'Only one reference can have Controller set to true',
       ),
     );
-  (ownerReferences ?? []).forEach((owner, i) => {
+  ownerReferences.forEach((owner, i) => {
     for (const key of ['apiVersion', 'kind', 'name', 'uid'] as const)
       if (!owner[key])
         causes.push(
@@ -95,16 +126,6 @@ function metadataProblems(resource: Resource, object: KubernetesObject): Cause[]
         );
   });
   return causes;
-}
-
-/** Length in UTF-8. */
-function byteLength(text: string): number {
-  let length = 0;
-  for (const char of text) {
-    const code = char.codePointAt(0) ?? 0;
-    length += code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
-  }
-  return length;
 }
 
 export function labelProblems(labels: StringMap | undefined, field: string): Cause[] {
@@ -150,15 +171,13 @@ function requiredProblems(
   for (const key of shape.required ?? [])
     if (value[key] === undefined && !neverMissed.has(key))
       causes.push(requiredValue(path === '' ? key : `${path}.${key}`));
-  for (const key of Object.keys(value)) {
+  const old = asObject(before);
+  for (const key in value) {
+    const child = value[key];
     if (path === '' && (key === 'status' || key === 'metadata')) continue;
-    requiredProblems(
-      fieldShape(shape, key),
-      value[key] as Json,
-      path === '' ? key : `${path}.${key}`,
-      causes,
-      asObject(before)[key],
-    );
+    if (typeof child !== 'object' || child === old[key]) continue;
+    const place = path === '' ? key : `${path}.${key}`;
+    requiredProblems(fieldShape(shape, key), child, place, causes, old[key]);
   }
 }
 
@@ -188,7 +207,15 @@ const neverMissed = new Set([
   'operator',
 ]);
 
-function schemaProblems(shape: Shape, value: Json, path: string, causes: Cause[]): void {
+/** Parts shared with `before` were checked when it was stored. */
+function schemaProblems(
+  shape: Shape,
+  value: Json,
+  path: string,
+  causes: Cause[],
+  before: Json | undefined,
+): void {
+  if (value === before) return;
   if (typeof value === 'number') numberProblems(shape, value, path, causes);
   if (typeof value === 'string') textProblems(shape, value, path, causes);
   if (isArray(value)) {
@@ -208,13 +235,18 @@ function schemaProblems(shape: Shape, value: Json, path: string, causes: Cause[]
       );
     const items = resolveShape(shape.items);
     duplicateItems(shape, value, path, causes);
-    value.forEach((item, i) => schemaProblems(items, item, `${path}[${i}]`, causes));
+    const old = asArray(before);
+    value.forEach((item, i) => schemaProblems(items, item, `${path}[${i}]`, causes, old[i]));
   }
   if (!isObject(value)) return;
   for (const key of shape.required ?? [])
     if (value[key] === undefined) causes.push(requiredValue(`${path}.${key}`));
-  for (const key of Object.keys(value))
-    schemaProblems(fieldShape(shape, key), value[key] as Json, `${path}.${key}`, causes);
+  const old = asObject(before);
+  for (const key in value) {
+    const child = value[key];
+    if (child !== undefined && child !== old[key])
+      schemaProblems(fieldShape(shape, key), child, `${path}.${key}`, causes, old[key]);
+  }
 }
 
 function duplicateItems(shape: Shape, list: readonly Json[], path: string, causes: Cause[]): void {
