@@ -46,6 +46,7 @@ const bindings = 'admissionregistration.k8s.io/mutatingadmissionpolicybindings';
 
 /** Admission that evaluates the MutatingAdmissionPolicy objects which lie in the store. */
 export function createAdmission(store: Store, namespaces: Resource): Admission {
+  const bound = boundPolicies(store);
   return {
     checkNamespace: (resource, namespace, name) => {
       if (!resource.namespaced) return;
@@ -72,24 +73,36 @@ export function createAdmission(store: Store, namespaces: Resource): Admission {
           },
         );
     },
-    mutate: (request) => mutate(store, request),
+    mutate: (request) => mutate(store, bound(), request),
     validate: () => undefined,
   };
 }
 
-function mutate(store: Store, request: AdmissionRequest): JsonObject {
-  const all = store.list(policies);
-  if (all.length === 0) return request.object;
-  const bound = new Set(
-    store.list(bindings).map((binding) => asString(asObject(binding.spec).policyName)),
-  );
-  return all.reduce<JsonObject>((object, policy) => {
+/** The policies that have a binding; worked out anew only after one of either was written. */
+function boundPolicies(store: Store): () => readonly KubernetesObject[] {
+  let known: readonly KubernetesObject[] | undefined;
+  store.onCommit(({ key }) => {
+    if (key === policies || key === bindings) known = undefined;
+  });
+  return () => {
+    if (known !== undefined) return known;
+    const bound = new Set(
+      store.list(bindings).map((binding) => asString(asObject(binding.spec).policyName)),
+    );
+    return (known = store.list(policies).filter(({ metadata }) => bound.has(metadata.name)));
+  };
+}
+
+const mutate = (
+  store: Store,
+  bound: readonly KubernetesObject[],
+  request: AdmissionRequest,
+): JsonObject =>
+  bound.reduce<JsonObject>((object, policy) => {
     const spec = asObject(policy.spec);
     const now = { ...request, object };
-    if (!bound.has(policy.metadata.name) || !matches(store, spec, now)) return object;
-    return applyPolicy(policy.metadata.name, spec, now);
+    return matches(store, spec, now) ? applyPolicy(policy.metadata.name, spec, now) : object;
   }, request.object);
-}
 
 function matches(store: Store, spec: JsonObject, request: AdmissionRequest): boolean {
   const constraints = asObject(spec.matchConstraints);

@@ -1,4 +1,4 @@
-import { adjust, adjustItems, fill } from './filling.ts';
+import { adjust, adjustItems, fill, replace } from './filling.ts';
 import {
   asArray,
   asObject,
@@ -122,20 +122,27 @@ function bindingDefaults(object: JsonObject): JsonObject {
   );
 }
 
-/** What the API server fills in before it stores an object. */
+/**
+ * What the API server fills in before it stores an object. Parts shared with `before` are taken as
+ * they are: filling twice changes nothing, and they were filled when it was stored.
+ */
 export function applyDefaults(
   resource: Resource,
   shape: Shape | undefined,
   object: JsonObject,
+  before: JsonObject | undefined,
 ): JsonObject {
-  const tidy = adjust(object, 'metadata', (metadata) =>
-    isObject(metadata) ? dropEmpty(metadata) : metadata,
-  );
-  if (resource.custom) return shape === undefined ? tidy : asObject(schemaDefaults(shape, tidy));
+  const metadata = object.metadata;
+  const tidy =
+    metadata !== before?.metadata && isObject(metadata)
+      ? replace(object, 'metadata', dropEmpty(metadata))
+      : object;
+  if (resource.custom)
+    return shape === undefined ? tidy : asObject(schemaDefaults(shape, tidy, before));
   const byKind = objectDefaults[resource.kind]?.(tidy) ?? tidy;
   const onSpec = specDefaults[resource.kind];
-  if (onSpec === undefined) return byKind;
-  return adjust(byKind, 'spec', (spec) => onSpec(asObject(spec)));
+  if (onSpec === undefined || (before !== undefined && byKind.spec === before.spec)) return byKind;
+  return replace(byKind, 'spec', onSpec(asObject(byKind.spec)));
 }
 
 /** Empty labels, annotations and the like are not stored. */
@@ -152,20 +159,25 @@ function dropEmpty(metadata: JsonObject): JsonObject {
 }
 
 /** Defaults of a custom resource's schema, inside the objects that are there. */
-function schemaDefaults(shape: Shape, value: Json): Json {
+function schemaDefaults(shape: Shape, value: Json, before: Json | undefined): Json {
+  if (value === before) return value;
   if (isArray(value)) {
     const items = resolveShape(shape.items);
-    return mapShared(value, (item) => schemaDefaults(items, item));
+    const old = asArray(before);
+    return mapShared(value, (item, i) => schemaDefaults(items, item, old[i]));
   }
-  if (!isObject(value)) return value;
+  if (!isObject(value) || shape.properties === undefined) return value;
+  const old = asObject(before);
   let copy: Mutable | undefined;
-  for (const [key, child] of Object.entries(shape.properties ?? {})) {
-    const place = resolveShape(child);
+  for (const key in shape.properties) {
+    if (key === 'metadata' || key === 'status') continue;
     const given = value[key];
-    const next =
-      given === undefined ? place.default : schemaDefaults(fieldShape(shape, key), given);
-    if (next !== given && key !== 'metadata' && key !== 'status')
-      (copy ??= { ...value })[key] = next;
+    if (given !== undefined && (given === old[key] || typeof given !== 'object')) continue;
+    const place = fieldShape(shape, key);
+    const filled = given === undefined ? place.default : given;
+    if (filled === undefined) continue;
+    const next = schemaDefaults(place, filled, old[key]);
+    if (next !== given) (copy ??= { ...value })[key] = next;
   }
   return copy ?? value;
 }

@@ -15,9 +15,12 @@ export function adjust(
   key: string,
   change: (child: Json | undefined) => Json | undefined,
 ): JsonObject {
-  const next = change(value[key]);
-  return next === value[key] ? value : { ...value, [key]: next };
+  return replace(value, key, change(value[key]));
 }
+
+/** Copy with one field replaced; the same object when that changes nothing. */
+export const replace = (value: JsonObject, key: string, next: Json | undefined): JsonObject =>
+  next === value[key] ? value : { ...value, [key]: next };
 
 export const adjustItems = (
   value: JsonObject,

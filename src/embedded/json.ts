@@ -25,9 +25,14 @@ export function equalJson(a: Json | undefined, b: Json | undefined): boolean {
     for (let i = 0; i < a.length; i += 1) if (!equalJson(a[i], b[i])) return false;
     return true;
   }
-  if (!isObject(a) || !isObject(b)) return false;
-  for (const key in a) if (!equalJson(a[key], b[key])) return false;
-  for (const key in b) if (a[key] === undefined && b[key] !== undefined) return false;
+  return isObject(a) && isObject(b) && equalFields(a, b);
+}
+
+/** Equality of two objects, one of their keys aside where it is named. */
+export function equalFields(a: JsonObject, b: JsonObject, aside?: string): boolean {
+  for (const key in a) if (key !== aside && !equalJson(a[key], b[key])) return false;
+  for (const key in b)
+    if (key !== aside && a[key] === undefined && b[key] !== undefined) return false;
   return true;
 }
 
@@ -35,7 +40,7 @@ export function equalJson(a: Json | undefined, b: Json | undefined): boolean {
 export function deepFreeze<T>(value: T): T {
   if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value;
   Object.freeze(value);
-  for (const child of Object.values(value)) deepFreeze(child);
+  for (const key in value) deepFreeze(value[key]);
   return value;
 }
 
@@ -68,7 +73,8 @@ export function withValueAt(
 /** Copy of an object without a key; the same object when the key is absent. */
 export function without(value: JsonObject, key: string): JsonObject {
   if (!(key in value)) return value;
-  const { [key]: _dropped, ...rest } = value;
+  const rest: Mutable = {};
+  for (const name in value) if (name !== key) rest[name] = value[name];
   return rest;
 }
 

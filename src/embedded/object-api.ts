@@ -1,16 +1,17 @@
 import type { Clock } from '../lib/clock.ts';
 import type { Random } from '../lib/random.ts';
-import { toRfc3339 } from '../lib/units.ts';
+import { type Instant, instant, toRfc3339 } from '../lib/units.ts';
 import type { Admission } from './admission.ts';
 import { applyDefaults } from './defaults.ts';
-import { asArray, asObject, equalJson, type Json, type JsonObject, without } from './json.ts';
+import { asArray, asObject, equalFields, type Json, type JsonObject, without } from './json.ts';
 import { sameOwnership, trackUpdate, type Writer } from './managed-fields.ts';
 import { freshName, freshUid } from './naming.ts';
-import { applyPatch, type PatchType, planned } from './patching.ts';
+import { applyPatch, type PatchType, planned, untyped } from './patching.ts';
 import {
   apiVersionOf,
   type KubernetesObject,
   type ManagedFieldsEntry,
+  type ObjectMeta,
   type Resource,
   storageKey,
   type Target,
@@ -34,7 +35,7 @@ import {
   prepareCreate,
   prepareUpdate,
 } from './strategy.ts';
-import { checkTimes } from './times.ts';
+import { checkTime } from './times.ts';
 import { validate } from './validation.ts';
 
 export type WriteOptions = {
@@ -78,6 +79,8 @@ export class ObjectApi {
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #admission: Admission;
+  /** The last second that was asked for: many writes fall into the same one. */
+  #now: { readonly second: number; readonly text: string } | undefined;
 
   constructor(parts: ObjectApiParts) {
     this.#store = parts.store;
@@ -201,12 +204,14 @@ export class ObjectApi {
   }
 
   now(): string {
-    return toRfc3339(this.#clock.now()).replace(/\.\d+Z$/, 'Z');
+    const second = Math.floor(this.#clock.now() / 1000);
+    if (this.#now?.second !== second)
+      this.#now = { second, text: inSeconds(instant(second * 1000)) };
+    return this.#now.text;
   }
 
   later(seconds: number): string {
-    const moment = (this.#clock.now() + seconds * 1000) as ReturnType<Clock['now']>;
-    return toRfc3339(moment).replace(/\.\d+Z$/, 'Z');
+    return inSeconds(instant(this.#clock.now() + seconds * 1000));
   }
 
   #shape(resource: Resource): Shape | undefined {
@@ -250,7 +255,7 @@ export class ObjectApi {
     const shape = this.#shape(resource);
     if (shape === undefined) return asObject(object);
     try {
-      const { value, unknown } = prune(shape, object, before);
+      const { value, unknown, times } = prune(shape, object, before);
       if (unknown.length > 0 && options.fieldValidation === 'Strict')
         throw badRequest(
           `${resource.kind} in version ${JSON.stringify(resource.version)} cannot be ` +
@@ -259,7 +264,7 @@ export class ObjectApi {
         );
       if (options.fieldValidation !== 'Ignore')
         for (const field of unknown) options.warn?.(`unknown field "${field}"`);
-      checkTimes(shape, value, before);
+      times.forEach(checkTime);
       return asObject(value);
     } catch (error) {
       if (!(error instanceof TypeMismatch)) throw error;
@@ -279,12 +284,13 @@ export class ObjectApi {
   #write(intent: Intent): KubernetesObject {
     const { target, before, options } = intent;
     const { resource, subresource } = target;
+    const shape = this.#shape(resource);
     const cleaned = this.#clean(resource, intent.candidate, before, options);
     const shaped =
       before === undefined
         ? this.#newObject(target, cleaned)
         : prepareUpdate(resource, before, cleaned, subresource);
-    const sent = applyDefaults(resource, this.#shape(resource), shaped);
+    const sent = applyDefaults(resource, shape, shaped, before);
     const admitted = this.#admission.mutate({
       resource,
       subresource,
@@ -293,7 +299,7 @@ export class ObjectApi {
       before: before,
     });
     const object = this.#addressed(resource, admitted as KubernetesObject);
-    const causes = validate(resource, this.#shape(resource), object, before);
+    const causes = validate(resource, shape, object, before);
     if (causes.length > 0) throw invalid(resource, target.name, causes);
     this.#admission.validate(resource, object, before);
     // What admission changes is owned by nobody, so that no client that applies its fields takes
@@ -301,7 +307,7 @@ export class ObjectApi {
     const managedFields =
       intent.managedFields ??
       trackUpdate(
-        this.#ownShape(resource),
+        shape ?? untyped,
         before,
         sent as KubernetesObject,
         this.#writer(target, options, 'Update'),
@@ -353,17 +359,14 @@ export class ObjectApi {
     const { target, options, managedFields: owned } = intent;
     const { resource } = target;
     const oldOwned = before.metadata.managedFields ?? [];
-    const { managedFields: _new, ...metadata } = object.metadata;
-    const { managedFields: _old, ...oldMetadata } = before.metadata;
-    const unchanged = equalJson({ ...object, metadata }, { ...before, metadata: oldMetadata });
-    if (unchanged && sameOwnership(owned, oldOwned)) return before;
+    if (equalButOwnership(before, object) && sameOwnership(owned, oldOwned)) return before;
     const bumps = target.subresource !== 'status' && bumpsGeneration(resource, before, object);
     const old = before.metadata.generation;
     const generation = bumps ? (old ?? 0) + 1 : old;
     const whole: KubernetesObject = {
       ...object,
       metadata: {
-        ...metadata,
+        ...(without(object.metadata, 'managedFields') as ObjectMeta),
         managedFields: owned,
         ...(generation === undefined ? {} : { generation }),
       },
@@ -376,11 +379,13 @@ export class ObjectApi {
       !keptAlive(whole);
     return this.#store.commit(storageKey(resource), finished ? 'DELETED' : 'MODIFIED', whole);
   }
-
-  #ownShape(resource: Resource): Shape {
-    return this.#shape(resource) ?? { type: 'object', properties: {}, values: { open: true } };
-  }
 }
+
+const inSeconds = (moment: Instant): string => toRfc3339(moment).replace(/\.\d+Z$/, 'Z');
+
+/** Two states with the same content, whoever owns its fields. */
+const equalButOwnership = (a: KubernetesObject, b: KubernetesObject): boolean =>
+  equalFields(a, b, 'metadata') && equalFields(a.metadata, b.metadata, 'managedFields');
 
 /** A pod that still drains, a namespace that is not empty. */
 const keptAlive = (object: KubernetesObject): boolean =>

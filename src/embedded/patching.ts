@@ -71,7 +71,8 @@ type Plan = {
   readonly force: boolean;
 };
 
-const untyped: Shape = { type: 'object', properties: {}, values: { open: true } };
+/** Of kinds that are stored as they come. */
+export const untyped: Shape = { type: 'object', properties: {}, values: { open: true } };
 
 /** Server-side apply: the object to store and who owns what in it. @throws ApiFailure 400, 409 */
 export function planned(plan: Plan): {

@@ -10,6 +10,8 @@ export type Shape = {
   readonly ref?: string;
   readonly type?: string;
   readonly format?: string;
+  /** A time with exactly six fractional digits; set where a reference is followed. */
+  readonly micro?: true;
   readonly properties?: Readonly<Record<string, Shape>>;
   readonly values?: Shape;
   readonly items?: Shape;
@@ -43,6 +45,7 @@ export type SchemaFile = {
 export const schemas = schemaFile as unknown as SchemaFile;
 
 const anything: Shape = { open: true };
+const microTime = 'io.k8s.apimachinery.pkg.apis.meta.v1.MicroTime';
 const resolved = new WeakMap<Shape, Shape>();
 
 /**
@@ -54,7 +57,8 @@ export function resolveShape(shape: Shape | undefined): Shape {
   const known = resolved.get(shape);
   if (known !== undefined) return known;
   const { ref, ...own } = shape;
-  const whole = { ...schemas.shapes[ref], ...own };
+  const target = { ...schemas.shapes[ref], ...own };
+  const whole: Shape = ref === microTime ? { ...target, micro: true } : target;
   resolved.set(shape, whole);
   return whole;
 }
@@ -70,17 +74,27 @@ export function fieldShape(shape: Shape, key: string): Shape {
   return resolveShape(shape.properties?.[key] ?? shape.values);
 }
 
-export type PruneResult = { readonly value: Json; readonly unknown: readonly string[] };
+export type PruneResult = {
+  readonly value: Json;
+  readonly unknown: readonly string[];
+  /** What stands where a time should. */
+  readonly times: readonly Time[];
+};
+
+/** A text in a place of format `date-time`. */
+export type Time = { readonly text: string; readonly micro: boolean };
+
+type Findings = { readonly unknown: string[]; readonly times: Time[] };
 
 /**
  * Drops fields that the shape does not know and names them, e.g. `spec.template.foo`; a null
  * counts as
- * absent. Subtrees shared with `before` are taken as they are.
+ * absent. Subtrees shared with `before` are taken as they are: they were pruned when it was stored.
  * @throws TypeMismatch where a value has the wrong JSON type
  */
 export function prune(shape: Shape, value: Json, before: Json | undefined): PruneResult {
-  const unknown: string[] = [];
-  return { value: pruneAt(resolveShape(shape), value, before, '', unknown), unknown };
+  const found: Findings = { unknown: [], times: [] };
+  return { value: pruneAt(resolveShape(shape), value, before, '', found), ...found };
 }
 
 export class TypeMismatch extends Error {
@@ -92,7 +106,7 @@ function pruneAt(
   value: Json,
   before: Json | undefined,
   path: string,
-  unknown: string[],
+  found: Findings,
 ): Json {
   if (value === before || value === null) return value;
   checkType(shape, value, path);
@@ -101,10 +115,13 @@ function pruneAt(
     const items = resolveShape(shape.items);
     const old = Array.isArray(before) ? (before as readonly Json[]) : [];
     const list = value as readonly Json[];
-    return mapShared(list, (item, i) => pruneAt(items, item, old[i], `${path}[${i}]`, unknown));
+    return mapShared(list, (item, i) => pruneAt(items, item, old[i], `${path}[${i}]`, found));
   }
-  if (typeof value !== 'object') return value;
-  return pruneObject(shape, value as JsonObject, before, path, unknown);
+  if (typeof value === 'object')
+    return pruneObject(shape, value as JsonObject, before, path, found);
+  if (shape.format === 'date-time' && typeof value === 'string')
+    found.times.push({ text: value, micro: shape.micro === true });
+  return value;
 }
 
 function pruneObject(
@@ -112,32 +129,38 @@ function pruneObject(
   value: JsonObject,
   before: Json | undefined,
   path: string,
-  unknown: string[],
+  found: Findings,
 ): JsonObject {
-  const closed = shape.properties !== undefined && shape.open !== true;
-  if (!closed && shape.values === undefined && shape.properties === undefined) return value;
-  const old = typeof before === 'object' && before !== null ? (before as JsonObject) : {};
+  const { properties, values } = shape;
+  if (properties === undefined && values === undefined) return value;
+  const closed = properties !== undefined && shape.open !== true;
+  const old = typeof before === 'object' && before !== null ? (before as JsonObject) : noObject;
   let copy: Record<string, Json | undefined> | undefined;
   for (const key in value) {
     const child = value[key];
-    const place = path === '' ? key : `${path}.${key}`;
     if (child === undefined) continue;
     if (child === null) {
       copy ??= { ...value };
       delete copy[key];
       continue;
     }
-    if (closed && shape.properties[key] === undefined && shape.values === undefined) {
-      unknown.push(place);
+    const place = properties?.[key] ?? values;
+    if (place === undefined && closed) {
+      found.unknown.push(placeOf(path, key));
       copy ??= { ...value };
       delete copy[key];
       continue;
     }
-    const kept = pruneAt(fieldShape(shape, key), child, old[key], place, unknown);
+    const was = old[key];
+    if (child === was) continue;
+    const kept = pruneAt(resolveShape(place), child, was, placeOf(path, key), found);
     if (kept !== child) (copy ??= { ...value })[key] = kept;
   }
   return copy ?? value;
 }
+
+const noObject: JsonObject = {};
+const placeOf = (path: string, key: string) => (path === '' ? key : `${path}.${key}`);
 
 export function mapShared<T>(
   list: readonly T[],
@@ -151,19 +174,27 @@ export function mapShared<T>(
   return copy ?? list;
 }
 
-const jsonTypes: Readonly<Record<string, (value: Json) => boolean>> = {
-  object: (value) => typeof value === 'object' && !Array.isArray(value),
-  array: (value) => Array.isArray(value),
-  string: (value) => typeof value === 'string',
-  boolean: (value) => typeof value === 'boolean',
-  integer: (value) => Number.isInteger(value),
-  number: (value) => typeof value === 'number',
-};
+function hasType(type: string | undefined, value: Json): boolean {
+  switch (type) {
+    case 'object':
+      return typeof value === 'object' && !Array.isArray(value);
+    case 'array':
+      return Array.isArray(value);
+    case 'integer':
+      return Number.isInteger(value);
+    case 'string':
+    case 'boolean':
+    case 'number':
+      return typeof value === type;
+    default:
+      return true;
+  }
+}
 
 function checkType(shape: Shape, value: Json, path: string): void {
   if (shape.intOrString === true || shape.format === 'int-or-string') {
     if (typeof value === 'string' || Number.isInteger(value)) return;
-  } else if (shape.type === undefined || jsonTypes[shape.type]?.(value) !== false) return;
+  } else if (hasType(shape.type, value)) return;
   // A quantity is a string in the schema, but a plain number is taken too.
   if (
     shape.type === 'string' &&

@@ -88,6 +88,7 @@ function statusOnly(
 
 /** Names, uid and the like come from the stored object, whatever the client sent. */
 function serverMetadata(before: KubernetesObject, candidate: JsonObject): JsonObject {
+  if (candidate.metadata === before.metadata) return before.metadata;
   const sent = asObject(candidate.metadata);
   const old = before.metadata as JsonObject;
   const metadata: Record<string, Json | undefined> = { ...sent };
