@@ -108,6 +108,7 @@ const effectsOf = ({ client, clock, watched }: Outside): Effects => ({
   client,
   clock,
   accept: (raw) => watched.accept(raw),
+  beginRead: (kind) => watched.beginRead(kind),
   rawRoute: (_kind, namespace, name) => watched.cluster.routes.get(namespace, name)?.raw,
   providers: trafficProviders,
 });

@@ -47,6 +47,8 @@ export interface WatchedCluster {
   readonly reflectors: readonly NamedReflector[];
   /** Feeds the answer of a write of ours to the store of its kind. */
   accept(raw: RawObject): void;
+  /** As `Store.beginRead`, of the store of this kind. */
+  beginRead(kind: string): (raw: RawObject) => void;
 }
 
 /** Several watch one resource where only some namespaces are watched. */
@@ -114,6 +116,7 @@ export function watchCluster(options: ClusterOptions): WatchedCluster {
     cluster: { deployments, replicaSets, services, endpointSlices, pods, routes },
     reflectors: all.flatMap(([resource, store]) => reflect(resource, store as never, options)),
     accept: (raw) => byKind.get(raw.kind ?? '')?.accept(raw),
+    beginRead: (kind) => byKind.get(kind)?.beginRead() ?? (() => undefined),
   };
 }
 

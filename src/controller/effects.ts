@@ -10,6 +10,11 @@ export interface Effects {
   readonly clock: Clock;
   /** Feeds the answer of a write back, so that the next pass sees it at once. */
   readonly accept: (raw: RawObject) => void;
+  /**
+   * Begins a read of an object that is surely there, whose answer goes to the returned function:
+   * what the watch has lost of it is known then, too.
+   */
+  readonly beginRead: (kind: string) => (raw: RawObject) => void;
   /** The route as last seen, raw. */
   rawRoute(kind: RouteRef['kind'], namespace: string, name: string): RawObject | undefined;
   readonly providers: Readonly<Record<RouteRef['kind'], TrafficProvider>>;

@@ -201,7 +201,7 @@ async function freshDeployment(
 
 /**
  * Names are fixed by the revision: one that exists is ours from before a crash, and the cache will
- * show it.
+ * show it, also if the event that told of it was lost.
  */
 async function createOnce(
   resource: Resource,
@@ -215,9 +215,9 @@ async function createOnce(
   } catch (error) {
     if (!isOperatingError(error, 'KUBERNETES_ALREADY_EXISTS')) throw error;
     const { name } = (body as RawObject).metadata;
-    effects.accept(
-      await effects.client.get({ resource, namespace: s.deployment.namespace, name }, signal),
-    );
+    const ref = { resource, namespace: s.deployment.namespace, name };
+    const accept = effects.beginRead(resource.kind);
+    accept(await effects.client.get(ref, signal));
   }
 }
 

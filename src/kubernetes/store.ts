@@ -45,6 +45,12 @@ export interface Store<T, I extends string = never> {
    * Feeds the answer of our own read or write, so that the next pass sees it before the watch does.
    */
   accept(raw: RawObject): void;
+  /**
+   * Begins a read of ours of what is known to be there; its answer goes to the returned function.
+   * Unlike the answer of a write it may tell of an object whose event was lost, unless something
+   * went while it was under way.
+   */
+  beginRead(): (raw: RawObject) => void;
   /** Called after each change, in order. Returns how to stop. */
   onChange(listener: ChangeListener<T>): () => void;
   /**
@@ -88,6 +94,12 @@ interface Entry<T> {
   readonly quarantined: boolean;
 }
 
+/**
+ * What brings an object. `reported`: it was there at its version. `present`: it is there now, so
+ * that one we do not know is none that is gone. `restored`: whatever we knew, this is so.
+ */
+type Trust = 'reported' | 'present' | 'restored';
+
 class IndexedStore<T, I extends string> implements WritableStore<T, I> {
   readonly #options: StoreOptions<T, I>;
   readonly #entries = new Map<ObjectKey, Entry<T>>();
@@ -96,6 +108,8 @@ class IndexedStore<T, I extends string> implements WritableStore<T, I> {
   /** Up to which version everything is known, by namespace of a reflector; '' is all. */
   readonly #horizons = new Map<string, string>();
   readonly #listeners = new Set<ChangeListener<T>>();
+  /** Deletions and lists so far: what may have overtaken a read. */
+  #departures = 0;
 
   constructor(options: StoreOptions<T, I>) {
     this.#options = options;
@@ -125,7 +139,12 @@ class IndexedStore<T, I extends string> implements WritableStore<T, I> {
   }
 
   accept(raw: RawObject): void {
-    this.#upsert(raw, false);
+    this.#upsert(raw, 'reported');
+  }
+
+  beginRead(): (raw: RawObject) => void {
+    const before = this.#departures;
+    return (raw) => this.#upsert(raw, this.#departures === before ? 'present' : 'reported');
   }
 
   onChange(listener: ChangeListener<T>): () => void {
@@ -138,7 +157,7 @@ class IndexedStore<T, I extends string> implements WritableStore<T, I> {
   }
 
   observe(event: WatchEvent, namespace: string | undefined): void {
-    if (event.type === 'ADDED' || event.type === 'MODIFIED') this.#upsert(event.object, false);
+    if (event.type === 'ADDED' || event.type === 'MODIFIED') this.#upsert(event.object, 'reported');
     if (event.type === 'DELETED') this.#remove(event.object);
     this.#horizons.set(namespace ?? '', versionOf(event));
   }
@@ -149,9 +168,11 @@ class IndexedStore<T, I extends string> implements WritableStore<T, I> {
     return {
       add: (raw) => {
         seen.add(objectKey(raw.metadata.namespace, raw.metadata.name));
-        this.#upsert(raw, historyRestarted);
+        // Also one whose event was lost: the list is not older than what we know.
+        this.#upsert(raw, historyRestarted ? 'restored' : 'present');
       },
       finish: (resourceVersion) => {
+        this.#departures += 1;
         for (const [key, entry] of this.#entries) {
           if (seen.has(key)) continue;
           if (namespace !== undefined && entry.namespace !== namespace) continue;
@@ -165,11 +186,11 @@ class IndexedStore<T, I extends string> implements WritableStore<T, I> {
     };
   }
 
-  #upsert(raw: RawObject, force: boolean): void {
+  #upsert(raw: RawObject, trust: Trust): void {
     const { namespace = '', name, uid = '', resourceVersion = '' } = raw.metadata;
     const key = objectKey(namespace, name);
     const before = this.#entries.get(key);
-    if (!force && this.#isOld(raw, before)) return;
+    if (trust !== 'restored' && this.#isOld(raw, before, trust)) return;
     const same = before?.uid === uid ? before : undefined;
     if (before !== undefined && same === undefined) this.#drop(key, before);
     const fresh = this.#projected(key, raw);
@@ -181,10 +202,10 @@ class IndexedStore<T, I extends string> implements WritableStore<T, I> {
     if (fresh !== undefined) this.#tell(key, same?.value, value);
   }
 
-  #isOld(raw: RawObject, before: Entry<T> | undefined): boolean {
+  #isOld(raw: RawObject, before: Entry<T> | undefined, trust: Trust): boolean {
     const { namespace = '', uid, resourceVersion = '' } = raw.metadata;
     if (before !== undefined && isAtMost(resourceVersion, before.resourceVersion)) return true;
-    if (before?.uid === uid) return false;
+    if (before?.uid === uid || trust === 'present') return false;
     const horizon = this.#horizons.get(namespace) ?? this.#horizons.get('');
     return horizon !== undefined && isAtMost(resourceVersion, horizon);
   }
@@ -193,6 +214,7 @@ class IndexedStore<T, I extends string> implements WritableStore<T, I> {
     const { namespace, name, uid } = raw.metadata;
     const key = objectKey(namespace, name);
     const entry = this.#entries.get(key);
+    this.#departures += 1;
     // The same name may already be another object, learnt from the answer to our own create.
     if (entry !== undefined && entry.uid === uid) this.#drop(key, entry);
   }

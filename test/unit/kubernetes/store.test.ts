@@ -118,6 +118,36 @@ test('what came and went while nobody watched does not come back by a late answe
   expect(store.size).toBe(1);
 });
 
+test('a list tells of an object whose event was lost without a sign', () => {
+  const { store, list } = aStore();
+  list(10, []);
+  store.observe({ type: 'BOOKMARK', resourceVersion: '20' }, undefined);
+  list(30, [raw('a', 15)]);
+  expect(store.get('shop', 'a')?.version).toBe('15');
+});
+
+test('a read tells of an object whose event was lost, unless something went meanwhile', () => {
+  const { store, list, remove } = aStore();
+  list(20, []);
+  store.beginRead()(raw('a', 15));
+  expect(store.get('shop', 'a')?.version).toBe('15');
+  const overtaken = store.beginRead();
+  remove(raw('b', 21));
+  overtaken(raw('b', 16));
+  const overtakenByList = store.beginRead();
+  list(22, []);
+  overtakenByList(raw('c', 17));
+  expect(store.size).toBe(0);
+});
+
+test('a read never brings an older version of what is known', () => {
+  const { store } = aStore();
+  const read = store.beginRead();
+  store.accept(raw('a', 9));
+  read(raw('a', 8));
+  expect(store.get('shop', 'a')?.version).toBe('9');
+});
+
 test('the same name with another uid is a going and a coming', () => {
   const { store, story, remove } = aStore();
   store.accept(raw('a', 1, { uid: 'first' }));
