@@ -1,5 +1,5 @@
 import type { Verdict } from '../analysis/verdict.ts';
-import { canaryServiceName } from '../kubernetes/canary-workload.ts';
+import { canaryServiceName, isCanaryServiceOf } from '../kubernetes/canary-workload.ts';
 import { canaryForLabel, stateAnnotation } from '../kubernetes/objects.ts';
 import type { Instant } from '../lib/units.ts';
 import {
@@ -77,6 +77,10 @@ export function observe(
     service: found.service,
     canaryServiceName: canaryName,
     canaryService: canaryServiceOf(cluster, deployment, canaryName),
+    leftoverServices: leftoverServices(cluster, deployment, {
+      canary: roles.canary === undefined ? undefined : canaryName,
+      listed: found.route?.record?.canaryService,
+    }),
     route: found.route,
     pods: { stable: stablePods, canary: canaryPods },
     endpoints: {
@@ -234,6 +238,22 @@ function canaryServiceOf(
 ): ServiceView | undefined {
   const service = cluster.services.get(deployment.namespace, name);
   return service?.ownerUids.includes(deployment.uid) === true ? service : undefined;
+}
+
+/** Generated for this Deployment, but neither of the canary under way nor named by the route. */
+function leftoverServices(
+  cluster: Cluster,
+  deployment: DeploymentView,
+  used: { readonly canary: string | undefined; readonly listed: string | undefined },
+): readonly ServiceView[] {
+  return cluster.services
+    .inNamespace(deployment.namespace)
+    .filter(
+      (service) =>
+        isCanaryServiceOf(service, deployment) &&
+        service.name !== used.canary &&
+        service.name !== used.listed,
+    );
 }
 
 /**

@@ -1,6 +1,7 @@
 import {
   adoptionPatch,
   canaryReplicaSet,
+  canaryReplicaSetName,
   canaryService,
   firstReplicaSet,
 } from '../kubernetes/canary-workload.ts';
@@ -19,7 +20,7 @@ import {
   wantedRevision,
 } from '../rollout/snapshot.ts';
 import type { Outcome, RolloutState } from '../rollout/state.ts';
-import type { ReplicaSetView } from '../rollout/views.ts';
+import type { ReplicaSetView, ServiceView } from '../rollout/views.ts';
 import { encodeState } from '../spec/state-codec.ts';
 import type { Effects } from './effects.ts';
 import { outdated, unlessGone } from './outdated.ts';
@@ -75,8 +76,31 @@ export async function deleteCanaryService(
   signal: AbortSignal,
 ): Promise<void> {
   const ref = { resource: resources.services, namespace: s.deployment.namespace, name };
-  const uid = s.canaryService?.uid;
+  const found = [s.canaryService, ...s.leftoverServices].find((one) => one?.name === name);
+  if (found !== undefined && found !== s.canaryService) {
+    await confirmLeftover(found, s, effects, signal);
+  }
+  const uid = found?.uid;
   await unlessGone(effects.client.deleteObject(ref, uid === undefined ? {} : { uid }, signal));
+}
+
+/**
+ * A canary that the watch has not told of yet may need this Service: a ReplicaSet carries our state
+ * from before its Service is made until after it is gone.
+ * @throws KUBERNETES_CONFLICT when there is such a ReplicaSet
+ */
+async function confirmLeftover(
+  service: ServiceView,
+  s: Snapshot,
+  effects: Effects,
+  signal: AbortSignal,
+): Promise<void> {
+  const revision = service.selector[pinKey] ?? '';
+  const name = canaryReplicaSetName(s.deployment.name, revision);
+  const set = await effects.client.find(replicaSetRef(s, name), signal);
+  if (set?.metadata.annotations?.[stateAnnotation] !== undefined) {
+    throw outdated(`ReplicaSet ${name}`);
+  }
 }
 
 /** Adds or takes away the one selector key that ties the user's Service to one ReplicaSet. */

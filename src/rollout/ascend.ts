@@ -8,6 +8,7 @@ import {
   endpointsAre,
   isPinnedTo,
   noLeftover,
+  noLeftoverService,
   pinTo,
   routeAccepted,
   shiftTo,
@@ -50,6 +51,7 @@ export const prepare: readonly Condition[] = [
     },
   },
   noLeftover,
+  noLeftoverService,
   {
     // An earlier rejection would make `kubectl rollout status` fail at once for the new template.
     name: 'Progressing tells of no earlier rejection',

@@ -123,6 +123,15 @@ export const noLeftover: Condition = {
   }),
 };
 
+export const noLeftoverService: Condition = {
+  name: 'no Service of an earlier canary',
+  met: (s) => s.leftoverServices.length === 0,
+  toward: (s): Action => ({
+    kind: 'delete-canary-service',
+    name: s.leftoverServices[0]?.name ?? '',
+  }),
+};
+
 /** `kubectl rollout status` fails, and says why. */
 export const tellsRejection = (s: Snapshot): boolean =>
   s.deployment.conditions.some(

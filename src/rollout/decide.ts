@@ -202,6 +202,7 @@ const servesWanted = (s: Snapshot): boolean => s.stable?.templateHash === wanted
 function leave(s: Snapshot): Answer {
   const marked =
     hasTraces(s) ||
+    s.leftoverServices.length > 0 ||
     isPinnedByUs(s) ||
     markKeys.some((key) => s.deployment.annotations[key] !== undefined);
   if (s.adopted)

@@ -1,5 +1,5 @@
 import type { Action } from './action.ts';
-import { canarySetGone, noLeftover } from './conditions.ts';
+import { canarySetGone, noLeftover, noLeftoverService } from './conditions.ts';
 import { takeCanaryAway, takeTrafficOff } from './descend.ts';
 import type { Condition } from './mechanism.ts';
 import { markKeys } from './snapshot.ts';
@@ -10,6 +10,7 @@ export const optOut: readonly Condition[] = [
   ...takeCanaryAway,
   canarySetGone,
   noLeftover,
+  noLeftoverService,
   {
     name: 'Deployment is free of our marks',
     met: (s) => markKeys.every((key) => s.deployment.annotations[key] === undefined),

@@ -3,6 +3,7 @@ import { marked } from './ascend.ts';
 import {
   noLatePin,
   noLeftover,
+  noLeftoverService,
   progressingRejected,
   tellsRejection,
   waiting,
@@ -39,6 +40,7 @@ export const rest: readonly Condition[] = [
     toward: (): Action => ({ kind: 'mark-notified', id: null }),
   },
   noLeftover,
+  noLeftoverService,
   noLatePin,
   {
     name: 'Deployment is paused at rest',
@@ -66,6 +68,7 @@ export const tellInvalid: readonly Condition[] = [
  */
 export const stayRejected: readonly Condition[] = [
   noLeftover,
+  noLeftoverService,
   noLatePin,
   {
     name: 'Deployment is marked',

@@ -85,6 +85,8 @@ export interface Snapshot {
   /** Name of the generated Service of the wanted or running revision. */
   readonly canaryServiceName: string;
   readonly canaryService: ServiceView | undefined;
+  /** Services generated for canaries of earlier rollouts: one may come late, or be seen late. */
+  readonly leftoverServices: readonly ServiceView[];
   readonly route: RouteView | undefined;
   /** The route has been accepted at its present generation since. */
   readonly routeAcceptedSince: Since;

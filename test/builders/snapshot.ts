@@ -208,6 +208,7 @@ export function aSnapshot(change: Partial<Snapshot> = {}): Snapshot {
     service: aService('web'),
     canaryServiceName: `web-canary-${canaryHash}`,
     canaryService: aService(`web-canary-${canaryHash}`, { ownerUids: [uid] }),
+    leftoverServices: [],
     route: aRoute(),
     routeAcceptedSince: at(-20),
     routeWrittenSince: at(-21),

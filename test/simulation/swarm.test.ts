@@ -40,6 +40,9 @@ test(`${seeds} seeds end well, whatever goes wrong`, async () => {
 // Seeds that found something; each failed before its cure.
 test.each([
   [5224, 'a route write that lands after its time-out names a Service that is gone'],
+  [11_000_453, 'a Service of a canary, whose event was lost, is left when all is over'],
+  [11_000_847, 'a canary Service that the watch has lost is read when it cannot be created'],
+  [11_001_213, 'a canary Service is created after its rollout was superseded'],
   [20102, 'a raise after an outage of the API server is sized for what the Deployment was'],
 ])('seed %i: %s', async (seed) => {
   const plan = planOf(seed);

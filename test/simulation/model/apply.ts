@@ -97,7 +97,11 @@ export function apply(
       return { ...now, services: now.services | (1 << revisionOf(seen)) };
     case 'delete-canary-service': {
       if (is(changed.canaryService)) return undefined;
-      return { ...now, services: now.services & ~(1 << revisionOf(seen)) };
+      const revision = indexOf(action.name.slice('web-canary-'.length));
+      // Of a leftover the ReplicaSet is read first.
+      const isLeftover = revision !== revisionOf(seen) || canaryIndex(seen) < 0;
+      if (isLeftover && oursAt(now, revision)?.state !== undefined) return undefined;
+      return { ...now, services: now.services & ~(1 << revision) };
     }
     default:
       return onDeployment(action, seen, now, is(changed.deployment));

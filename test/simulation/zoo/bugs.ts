@@ -3,7 +3,7 @@ import { percent } from '../../../src/lib/units.ts';
 import { ascend, sustain } from '../../../src/rollout/ascend.ts';
 import { descend } from '../../../src/rollout/descend.ts';
 import { promote } from '../../../src/rollout/promote.ts';
-import { stayRejected } from '../../../src/rollout/rest.ts';
+import { rest, stayRejected } from '../../../src/rollout/rest.ts';
 import { type Snapshot, stateOf } from '../../../src/rollout/snapshot.ts';
 import type { SceneName } from './scenes.ts';
 import {
@@ -189,7 +189,10 @@ const ofPromotion: readonly Specimen[] = [
   {
     name: 'the canary Service is left behind',
     scene: 'good',
-    ...withoutConditions(promote, 'canary Service is gone'),
+    ...together(
+      withoutConditions(promote, 'canary Service is gone'),
+      withoutConditions(rest, 'no Service of an earlier canary'),
+    ),
   },
   {
     name: 'the state is left behind',

@@ -85,6 +85,11 @@ describe('the way up, one write after another', () => {
       'delete-replica-set',
     ],
     [
+      'a Service of an earlier canary has come late',
+      { ...none, deployment: unmarked, leftoverServices: [aService('web-canary-cccccccccc')] },
+      'delete-canary-service',
+    ],
+    [
       'Progressing still tells of a rejection',
       {
         ...none,
@@ -338,6 +343,16 @@ describe('nothing at rest', () => {
     };
     const paused = aDeployment({ templateHash: stableHash, annotations });
     expect(next({ ...quiet, pauseMode: 'at-rest', deployment: paused })).toBe('reached');
+  });
+  test('but a Service of a canary, seen late, goes: at rest, rejected and opted out', () => {
+    const late = { leftoverServices: [aService('web-canary-cccccccccc')] };
+    const rejections = [{ revision: canaryHash, attempt: 1, rule: 'r', because: 'b' }];
+    const left = aDeployment({ templateHash: stableHash, paused: false, annotations: {} });
+    const pods = { ...aSnapshot().pods, canary: [] };
+    const out = { ...quiet, optedIn: false, deployment: left, pods };
+    expect(next(out)).toBe('reached');
+    for (const s of [quiet, { ...none, rejections }, out])
+      expect(next({ ...s, ...late })).toBe('delete-canary-service');
   });
   test('a rejected template rests', () => {
     const rejections = [{ revision: canaryHash, attempt: 1, rule: 'r', because: 'b' }];
