@@ -1,6 +1,7 @@
-import { replicaSetView } from '../kubernetes/objects.ts';
+import { replicaSetView, stateAnnotation } from '../kubernetes/objects.ts';
 import { resources } from '../kubernetes/resources.ts';
 import type { Snapshot } from '../rollout/snapshot.ts';
+import type { ReplicaSetView } from '../rollout/views.ts';
 import type { Effects } from './effects.ts';
 import { outdated, unlessGone } from './outdated.ts';
 
@@ -15,14 +16,34 @@ export async function confirmCanary(
   effects: Effects,
   signal: AbortSignal,
 ): Promise<void> {
-  const { canary } = s;
-  if (rule !== 'podsNotReady' || canary === undefined) return;
+  if (rule !== 'podsNotReady') return;
+  await confirm((seen, is) => seen.available === is.available, s, effects, signal);
+}
+
+/**
+ * Before a weight is taken for more than is recorded: the record may be one that the watch has not
+ * told, and the raise that of a leader before us.
+ * @throws KUBERNETES_CONFLICT when something else is recorded than the watch has told
+ */
+export const confirmRecord = (s: Snapshot, effects: Effects, signal: AbortSignal): Promise<void> =>
+  confirm((seen, is) => stateText(seen) === stateText(is), s, effects, signal);
+
+const stateText = ({ annotations }: ReplicaSetView): string | undefined =>
+  annotations[stateAnnotation];
+
+async function confirm(
+  isSame: (seen: ReplicaSetView, is: ReplicaSetView) => boolean,
+  { canary }: Snapshot,
+  effects: Effects,
+  signal: AbortSignal,
+): Promise<void> {
+  if (canary === undefined) return;
   const { namespace, name } = canary;
   const ref = { resource: resources.replicaSets, namespace, name };
   await unlessGone(
     effects.client.get(ref, signal).then((raw) => {
       effects.accept(raw);
-      if (replicaSetView(raw).available !== canary.available) throw outdated(`ReplicaSet ${name}`);
+      if (!isSame(canary, replicaSetView(raw))) throw outdated(`ReplicaSet ${name}`);
     }),
   );
 }

@@ -4,6 +4,7 @@ import { isOperatingError } from '../lib/errors.ts';
 import { type Percent, percent } from '../lib/units.ts';
 import type { Snapshot } from '../rollout/snapshot.ts';
 import type { RouteMark } from '../rollout/views.ts';
+import { confirmRecord } from './confirm-canary.ts';
 import type { Effects } from './effects.ts';
 import { outdated } from './outdated.ts';
 import { readDeployment } from './read-deployment.ts';
@@ -23,9 +24,10 @@ export async function attach(s: Snapshot, effects: Effects, signal: AbortSignal)
 }
 
 /**
- * Raises or restores a weight: only on the route that was observed, only from the weight it
- * carried, and only for the Deployment as it is now. Each kind is watched by itself, and after an
- * outage of the API server one that is behind would size the canary for what the Deployment was.
+ * Raises a weight, or undoes what somebody raised: only on the route that was observed, only from
+ * the weight it carried, and only for the Deployment and the record as they are now. Each kind is
+ * watched by itself, and after an outage of the API server one that is behind would size the canary
+ * for what the Deployment was, or take a raise of ours for somebody's.
  */
 export async function shift(
   action: { readonly from: Percent; readonly to: Percent },
@@ -35,6 +37,7 @@ export async function shift(
 ): Promise<void> {
   const { provider, raw } = observedRoute(s, effects, (weight) => weight === action.from);
   if (action.to > action.from) await confirmDeployment(s, effects, signal);
+  else await confirmRecord(s, effects, signal);
   await send(raw, provider.shift(raw, s.deployment.uid, action.to), effects, signal);
 }
 

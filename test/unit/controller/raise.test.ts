@@ -2,19 +2,32 @@ import { expect, test } from 'vitest';
 import type { Effects } from '../../../src/controller/effects.ts';
 import { shift } from '../../../src/controller/write-route.ts';
 import { type Percent, percent } from '../../../src/lib/units.ts';
-import { aRoute, aSnapshot } from '../../builders/snapshot.ts';
+import { aReplicaSet, aRoute, aSnapshot, canaryHash } from '../../builders/snapshot.ts';
 
 const noop = () => undefined;
 
-/** Shifts the route while the Deployment has reached this generation; tells what was sent. */
-async function shifted(from: Percent, to: Percent, ahead: number): Promise<readonly string[]> {
+/**
+ * Shifts the route while the Deployment has reached this generation and the canary's record is so
+ * many records ahead of what was seen; tells what was sent.
+ */
+async function shifted(
+  from: Percent,
+  to: Percent,
+  ahead: { readonly deployment?: number; readonly record?: number } = {},
+): Promise<readonly string[]> {
   const sent: string[] = [];
-  const s = aSnapshot({ route: aRoute({ weight: from }) });
+  const text = (record: number) => ({ 'haldane.dev/state': `record ${record}` });
+  const canary = aReplicaSet(canaryHash, { annotations: text(1) });
+  const s = aSnapshot({ canary, route: aRoute({ weight: from }) });
   const { uid, generation } = s.deployment;
+  const now = {
+    Deployment: { uid, generation: generation + (ahead.deployment ?? 0) },
+    ReplicaSet: { uid: canary.uid, annotations: text(1 + (ahead.record ?? 0)) },
+  };
   const client = {
-    get: () => {
-      sent.push('look at the Deployment');
-      return Promise.resolve({ metadata: { uid, generation: generation + ahead } });
+    get: ({ resource: { kind } }: { readonly resource: { readonly kind: keyof typeof now } }) => {
+      sent.push(`look at the ${kind}`);
+      return Promise.resolve({ kind, metadata: now[kind] });
     },
     mergePatch: () => {
       sent.push('patch the route');
@@ -31,15 +44,27 @@ async function shifted(from: Percent, to: Percent, ahead: number): Promise<reado
 const [low, high] = [percent(5), percent(10)];
 
 test('a raise looks at the Deployment first', async () => {
-  expect(await shifted(low, high, 0)).toEqual(['look at the Deployment', 'patch the route']);
+  expect(await shifted(low, high)).toEqual(['look at the Deployment', 'patch the route']);
 });
 
 // After an outage of the API server the canary had the size for one pod, and got all requests of
 // six.
 test('and is not made for what the Deployment was', async () => {
-  await expect(shifted(low, high, 1)).rejects.toMatchObject({ code: 'KUBERNETES_CONFLICT' });
+  await expect(shifted(low, high, { deployment: 1 })).rejects.toMatchObject({
+    code: 'KUBERNETES_CONFLICT',
+  });
 });
 
-test('lowering waits for nothing', async () => {
-  expect(await shifted(high, low, 1)).toEqual(['patch the route']);
+test('what somebody raised is undone after a look at what is recorded', async () => {
+  expect(await shifted(high, low, { deployment: 1 })).toEqual([
+    'look at the ReplicaSet',
+    'patch the route',
+  ]);
+});
+
+// A leader whose watch was behind took the raise of the one before it for somebody's hand.
+test('but not when more is recorded than the watch has told', async () => {
+  await expect(shifted(high, low, { record: 1 })).rejects.toMatchObject({
+    code: 'KUBERNETES_CONFLICT',
+  });
 });
