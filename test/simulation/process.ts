@@ -19,6 +19,8 @@ export class Process {
   #alive = true;
   #writes = 0;
   #stopped: { readonly resumed: Promise<void>; readonly resume: () => void } | undefined;
+  /** Stalls under way: they may overlap, and it goes on after the last. */
+  #stalls = 0;
   #held: (() => void)[] = [];
   readonly #onDeath: () => void;
 
@@ -45,12 +47,16 @@ export class Process {
   /** SIGSTOP; the returned function is SIGCONT. */
   stall(): () => void {
     const { promise, resolve } = Promise.withResolvers<void>();
-    this.#stopped = { resumed: promise, resume: resolve };
+    this.#stopped ??= { resumed: promise, resume: resolve };
+    this.#stalls += 1;
     return () => {
+      this.#stalls -= 1;
+      const stopped = this.#stopped;
+      if (this.#stalls > 0 || stopped === undefined) return;
       this.#stopped = undefined;
       const overdue = this.#held.splice(0);
       for (const callback of overdue) if (this.#alive) callback();
-      resolve();
+      stopped.resume();
     };
   }
 
