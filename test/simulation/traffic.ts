@@ -42,6 +42,8 @@ export interface Traffic {
   outage: boolean | UnusableCode;
   /** From a route's change to the moment the data plane follows it. */
   propagation: Millis;
+  /** Requests per second from now on. */
+  rps: number;
   start(): () => void;
 }
 
@@ -83,6 +85,7 @@ export function createTraffic(options: TrafficOptions): Traffic {
   const { clock, cluster, namespace } = options;
   const books: Books = {
     options,
+    rps: options.rps,
     counters: new Map(),
     answered: new Map(),
     lost: 0,
@@ -153,6 +156,13 @@ export function createTraffic(options: TrafficOptions): Traffic {
     set propagation(value: Millis) {
       state.propagation = value;
     },
+    get rps() {
+      return books.rps;
+    },
+    set rps(value: number) {
+      account();
+      books.rps = value;
+    },
     source: sourceOver(samples, () => state.outage, options.blind === true),
     start: () => {
       state.since = clock.monotonic();
@@ -169,6 +179,8 @@ export function createTraffic(options: TrafficOptions): Traffic {
 
 interface Books {
   readonly options: TrafficOptions;
+  /** Requests per second. */
+  rps: number;
   /** By backend. */
   readonly counters: Map<string, Counted>;
   /** By version. */
@@ -181,8 +193,8 @@ interface Books {
 
 /** Requests of `span` ms. */
 function serve(books: Books, targets: readonly Target[], span: number): void {
-  const { random, rps } = books.options;
-  const mean = (rps * span) / 1000;
+  const { random } = books.options;
+  const mean = (books.rps * span) / 1000;
   const count = Math.floor(mean + books.carry);
   books.carry += mean - count;
   let left = count;

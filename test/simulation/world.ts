@@ -22,6 +22,7 @@ import { parseConfig } from '../../src/spec/config-file.ts';
 import { createLog, type LogFields } from '../../src/telemetry/log.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
 import { type VirtualClock, virtualClock } from '../builders/virtual-clock.ts';
+import { measuredUsage } from './autoscaled.ts';
 import { type KillAt, Process } from './process.ts';
 import { container, shop } from './shop.ts';
 import { createTraffic, type Traffic } from './traffic.ts';
@@ -72,6 +73,8 @@ export interface WorldOptions {
   readonly quick?: boolean;
   /** Whether the API server pauses on change. */
   readonly policy?: boolean;
+  /** Autoscalers are served, which look at the load of the pods now and then. */
+  readonly autoscaled?: boolean;
   /** Hears what people are told, and every line of the controllers' logs. */
   readonly onNotice?: (notice: Notice) => void;
   readonly onLogLine?: (line: LogFields) => void;
@@ -139,7 +142,13 @@ export class World {
     this.#hears = options.hears ?? ['promotion', 'rollback', 'hold', 'paused', 'invalid'];
     this.#random = seededRandom(options.seed ?? 1);
     const random = this.#random;
-    this.cluster = createEmbeddedCluster({ clock: this.clock, random, events: false });
+    const usage = measuredUsage(this.clock, () => this.#answered());
+    this.cluster = createEmbeddedCluster({
+      clock: this.clock,
+      random,
+      events: false,
+      ...(options.autoscaled === true ? { autoscaler: { usage, everyMillis: 5000 } } : {}),
+    });
     const { config, checks } = shipped();
     const { defaults, profiles } = config;
     const quick = [...profiles].map(([name, profile]) => {
@@ -166,6 +175,11 @@ export class World {
       ...(options.slowRate === undefined ? {} : { slowRate: options.slowRate }),
     });
     this.#watchRoute();
+  }
+
+  /** Requests that pods have answered, over all versions. */
+  #answered(): number {
+    return [...this.traffic.answered.values()].reduce((sum, { total }) => sum + total, 0);
   }
 
   #watchRoute(): void {

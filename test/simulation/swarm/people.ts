@@ -1,5 +1,6 @@
 import { millis } from '../../../src/lib/units.ts';
 import type { RequestVerb } from '../../../src/rollout/rollout-spec.ts';
+import { autoscaler } from '../autoscaled.ts';
 import { type SetTruth, viewOf } from '../oracle-view.ts';
 import { container } from '../shop.ts';
 import type { World } from '../world.ts';
@@ -30,6 +31,12 @@ async function perform(world: World, act: Act, version: string): Promise<void> {
       return world.patch({ spec: { replicas: act.replicas } });
     case 'autoscale':
       return world.scale(act.replicas);
+    case 'hpa':
+      world.cluster.apply(autoscaler(world.namespace, act));
+      return;
+    case 'load':
+      world.traffic.rps = act.rps;
+      return;
     case 'opt-out':
       return world.patch({ metadata: { annotations: { 'haldane.dev/enabled': null } } });
     case 'delete':

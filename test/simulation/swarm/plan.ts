@@ -3,6 +3,7 @@ import type { EventFault } from '../../../src/embedded/subscription.ts';
 import { type Random, seededRandom } from '../../../src/lib/random.ts';
 import type { UnusableCode } from '../../../src/metric-sources/metric-source.ts';
 import type { RequestVerb } from '../../../src/rollout/rollout-spec.ts';
+import type { AutoscalerSpec } from '../autoscaled.ts';
 
 // One seed draws one plan: what people do, and an explicit list of what goes wrong. A part of the
 // list is a plan too, which is how a failure is made small.
@@ -15,6 +16,8 @@ export type Act = { readonly at: number } & (
   | { readonly kind: 'scale' | 'autoscale'; readonly replicas: number }
   | { readonly kind: 'request'; readonly verb: RequestVerb }
   | { readonly kind: 'opt-out' | 'delete' | 'reapply' }
+  | ({ readonly kind: 'hpa' } & AutoscalerSpec)
+  | { readonly kind: 'load'; readonly rps: number }
 );
 
 /** A request or an event that goes wrong is named by its number since the release. */
@@ -58,7 +61,7 @@ export function planOf(seed: number): Plan {
   const draw = drawer(random);
   const acts = drawActs(draw);
   const processes = draw.chance(0.3) ? draw.between(2, 3) : 1;
-  return {
+  const plan: Plan = {
     seed,
     mode: draw.chance(0.3) ? 'at-rest' : 'on-change',
     replicas: draw.of([1, 2, 3, 5]),
@@ -72,6 +75,8 @@ export function planOf(seed: number): Plan {
     processes,
     faults: drawFaults(draw, processes),
   };
+  // Drawn last: the rest of a plan is what its seed always was.
+  return { ...plan, acts: [...acts, ...drawMoreActs(draw)] };
 }
 
 interface Drawer {
@@ -121,6 +126,25 @@ function drawActs(draw: Drawer): readonly Act[] {
     default:
       return [];
   }
+}
+
+/** A second story beside the first, for some of the seeds. */
+function drawMoreActs(draw: Drawer): readonly Act[] {
+  if (!draw.chance(0.3)) return [];
+  const at = draw.between(500, 25_000);
+  return drawAutoscaler(draw, at);
+}
+
+/** The load falls and rises, and an autoscaler goes after it. */
+function drawAutoscaler(draw: Drawer, at: number): readonly Act[] {
+  const metric = draw.of(['cpu', 'cpu', 'memory'] as const);
+  const targetPercent = metric === 'memory' ? 60 : draw.of([30, 60, 90]);
+  const [first, second] = [at + draw.between(2000, 15_000), at + draw.between(16_000, 40_000)];
+  return [
+    { at, kind: 'hpa', metric, targetPercent, most: draw.between(3, 6) },
+    { at: first, kind: 'load', rps: draw.of([250, 500, 1500]) },
+    { at: second, kind: 'load', rps: draw.of([500, 1000]) },
+  ];
 }
 
 type Kind = Fault['kind'];

@@ -229,13 +229,14 @@ class Staff {
 const errorRates: Readonly<Record<Quality, number>> = { good: 0, broken: 1, flaky: 0.05, slow: 0 };
 
 function worldOf(plan: Plan): WorldOptions {
-  const { seed, replicas, steps, latency, mode, qualities } = plan;
+  const { seed, replicas, steps, latency, mode, qualities, acts } = plan;
   return {
     seed,
     replicas,
     quick: true,
     rps: 1000,
     policy: mode === 'on-change',
+    autoscaled: acts.some(({ kind }) => kind === 'hpa'),
     annotations: {
       'haldane.dev/steps': steps,
       ...(latency ? { 'haldane.dev/checks': 'errors,latency' } : {}),
