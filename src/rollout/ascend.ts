@@ -146,7 +146,17 @@ const climb: readonly Condition[] = [
   },
 ];
 
+/** What somebody else has raised is undone first: pods for it may never come. */
+const noMoreThanStep: Condition = {
+  name: 'route carries no more than its step',
+  met: (s) =>
+    s.route?.record?.canaryService !== s.canaryServiceName ||
+    s.route.weight <= (stateOf(s)?.step.to ?? 100),
+  toward: (s) => shiftTo(s, stateOf(s)?.step.to ?? percent(0)),
+};
+
 export const ascend: readonly Condition[] = [
+  noMoreThanStep,
   ...prepare,
   ...canaryServes((s, d) => replicasFor(s, weightOf(s, d))),
   laddered,
@@ -234,13 +244,13 @@ function heldReplicas(s: Snapshot): number {
 export function raised(s: Snapshot, index: number, to: Percent, d: Decision): RolloutState {
   const state = stateOf(s) ?? firstState(s);
   const raises = d.goal.kind === 'carry' || d.goal.kind === 'promote';
-  const requestId = (raises ? d.goal.requestId : undefined) ?? state.requestId;
+  const asked = raises ? d.goal.requestId : undefined;
   const from = s.route?.weight ?? percent(0);
   // By the weight that is carried: a person may ask for more before it is in force.
   const fromIndex = carriedIndex(s);
   return {
     ...state,
-    requestId,
+    ...(asked ? { requestId: asked, pause: null } : {}),
     step: { index, fromIndex, from, to, raisedAt: s.now, inForceAt: null },
   };
 }

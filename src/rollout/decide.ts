@@ -1,4 +1,4 @@
-import { describeSpan, elapsed, millis, percent } from '../lib/units.ts';
+import { describeSpan, elapsed, millis, type Percent, percent } from '../lib/units.ts';
 import { type Answer, answer, type Decision } from './decision.ts';
 import { afterFlinch } from './flinched.ts';
 import { heldBecause, isGuard } from './hold.ts';
@@ -300,14 +300,31 @@ function refusedRoute(s: Snapshot): Answer | undefined {
 function handOnRoute(s: Snapshot): Answer | undefined {
   const state = stateOf(s);
   if (state === undefined || s.route === undefined || state.step.index < 0) return undefined;
-  const { from, to, inForceAt } = state.step;
+  const { to } = state.step;
   const weight = routeWeight(s);
-  if (weight === to || (inForceAt === null && weight === from)) return undefined;
-  if (s.route.record?.mark?.kind === 'flinch' && weight < to) return undefined;
+  if (weight === to || awaitsShift(s, state) || isFlinched(s, to)) return undefined;
   if (state.pause !== null && weight < to) return undefined;
   const said = `the route carries ${weight} % and not ${to} %: changed by somebody else`;
   if (weight < to) return pause(s, state, 'route', said);
   return answer('progressing', { kind: 'carry', index: state.step.index }, said);
+}
+
+/**
+ * A raise that is recorded and not made yet. The canary is listed before its first raise: without
+ * it the route was applied anew, as by GitOps. After a resume it is listed again.
+ */
+function awaitsShift(s: Snapshot, { step }: RolloutState): boolean {
+  const { index, fromIndex, from, inForceAt } = step;
+  const isOurs = s.route?.record?.canaryService === s.canaryServiceName;
+  const isTakenOff = isOurs && s.route?.canaryService === undefined && fromIndex < index;
+  return inForceAt === null && routeWeight(s) === from && !isTakenOff;
+}
+
+/** A suspicion leaves some requests, to go on by; only a sick pod is left without any. */
+function isFlinched(s: Snapshot, to: Percent): boolean {
+  const mark = s.route?.record?.mark;
+  const weight = routeWeight(s);
+  return mark?.kind === 'flinch' && weight < to && (weight > 0 || mark.pod !== undefined);
 }
 
 function overdue(s: Snapshot): Answer | undefined {

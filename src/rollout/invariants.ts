@@ -10,7 +10,9 @@ import { rejectionOf, type Snapshot, stateOf } from './snapshot.ts';
 export function brokenBy(action: Action, s: Snapshot): string | undefined {
   switch (action.kind) {
     case 'shift-route':
-      return action.to > 0 ? brokenByWeight(action.to, s) : undefined;
+      if (s.route?.record?.mark?.kind === 'rejected')
+        return action.to > 0 ? 'S4: a rejected mark is never overwritten' : undefined;
+      return action.to > action.from ? brokenByWeight(action.to, s) : undefined;
     case 'create-canary':
       return rejectionOf(s, action.state.revision) === undefined
         ? undefined
@@ -49,7 +51,6 @@ function brokenByWeight(to: number, s: Snapshot): string | undefined {
   if (s.canary?.templateHash !== state.revision) return 'I6: the canary has the recorded template';
   if (rejectionOf(s, state.revision) !== undefined)
     return 'S4: a rejected revision is never raised';
-  if (s.route?.record?.mark?.kind === 'rejected') return 'S4: a rejected mark is never overwritten';
   if (s.pauseMode === 'on-change' && !s.deployment.paused) return 'I8: the Deployment is paused';
   return undefined;
 }

@@ -24,6 +24,8 @@ export function requestFor(s: Snapshot, verb: string): Asked | undefined {
  */
 function isTaken(s: Snapshot, state: RolloutState): boolean {
   if (state.requestId !== s.request?.id) return false;
+  // Recording the raise ended any pause: whoever paused it since has the last word.
+  if (state.pause !== null) return true;
   const { index, fromIndex, inForceAt } = state.step;
   const isShifted = inForceAt !== null || index === fromIndex || carriedIndex(s) !== fromIndex;
   return isShifted || s.request.step !== carriedIndex(s) + 1;

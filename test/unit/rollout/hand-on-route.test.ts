@@ -1,0 +1,96 @@
+import { expect, test } from 'vitest';
+import { percent } from '../../../src/lib/units.ts';
+import { decide } from '../../../src/rollout/decide.ts';
+import { nextWrite } from '../../../src/rollout/mechanism.ts';
+import type { Snapshot } from '../../../src/rollout/snapshot.ts';
+import { aReplicaSet, aRoute, aSnapshot, aState, at, canaryHash } from '../../builders/snapshot.ts';
+
+// People and GitOps change the route while it carries a canary: what they lower is kept, what they
+// raise is undone at once.
+
+const act = (change: Partial<Snapshot>) => {
+  const s = aSnapshot(change);
+  const decision = decide(s);
+  const next = nextWrite(s, decision);
+  return { rule: decision.rule, action: next.kind === 'write' ? next.action : undefined };
+};
+const { step } = aState();
+const pause = { by: 'route', at: at(-5), because: 'changed by somebody else' };
+const mark = { kind: 'flinch', revision: canaryHash, rule: 'flinch', because: 's', at: at(-9) };
+const under = (one: object) => ({ ...(aRoute().record as object), mark: one }) as never;
+/** The rules of the manifest again; our annotation stays, for it is in no manifest. */
+const appliedAnew = (record = aRoute().record) =>
+  aRoute({ weight: percent(0), canaryService: undefined, record });
+const request = (verb: 'promote' | 'resume', number: number) =>
+  ({ verb, revision: canaryHash, step: number, id: 'a', by: 'ann' }) as const;
+
+test('applied anew in the middle of a flinch, the rollout does not hold for ever', () => {
+  expect(act({ route: appliedAnew(under(mark)) })).toMatchObject({
+    rule: 'weightChangedByHand',
+    action: { kind: 'record', state: { pause: { by: 'route' } } },
+  });
+  // A sick pod is waited for without any weight: that is no hand.
+  const pod = { name: 'p', uid: 'u', restarts: 0 };
+  expect(act({ route: appliedAnew(under({ ...mark, pod })) }).rule).not.toBe('weightChangedByHand');
+});
+
+test('after a resume the canary is listed again, and raised', () => {
+  const state = aState({ pause, requestId: null });
+  const resumed = act({ route: appliedAnew(), state, request: request('resume', 2) });
+  expect(resumed).toMatchObject({ rule: 'resumeRequested', action: { kind: 'record' } });
+  const next = resumed.action?.kind === 'record' ? resumed.action.state : state;
+  expect(act({ route: appliedAnew(), state: next })).toMatchObject({
+    rule: 'weightNotInForce',
+    action: { kind: 'attach-route' },
+  });
+});
+
+test('a first raise that was made and taken off again is not made again', () => {
+  const raise = { ...step, index: 0, fromIndex: -1, from: percent(0), inForceAt: null };
+  const state = aState({ step: raise });
+  expect(act({ route: appliedAnew(), state })).toMatchObject({
+    rule: 'weightChangedByHand',
+    action: { kind: 'record', state: { pause: { by: 'route' } } },
+  });
+  // Recorded and not made yet, the canary is listed.
+  const listed = aRoute({ weight: percent(0) });
+  expect(act({ route: listed, state }).rule).not.toBe('weightChangedByHand');
+});
+
+test('promotion asked for before a hand lowered the weight waits for a resume', () => {
+  const raise = { ...step, index: 5, fromIndex: 1, from: percent(5), to: percent(100) };
+  const state = aState({ step: { ...raise, inForceAt: null }, requestId: 'a', pause });
+  const route = aRoute({ weight: percent(80) });
+  const { rule, action } = act({ route, state, request: request('promote', 2) });
+  expect(rule).toBe('paused');
+  expect(action?.kind).not.toBe('shift-route');
+});
+
+test('promotion asked for while it is paused ends the pause', () => {
+  const endpoints = { stable: new Set(['x']), canary: new Set(['1', '2', '3', '4']) };
+  const canary = aReplicaSet(canaryHash, {
+    controllerUid: undefined,
+    labels: { 'haldane.dev/canary-for': 'x' },
+  });
+  const state = aState({ pause });
+  expect(act({ state, canary, endpoints, request: request('promote', 2) })).toMatchObject({
+    rule: 'promoteRequested',
+    action: { kind: 'record', state: { requestId: 'a', pause: null, step: { to: 100 } } },
+  });
+});
+
+test('a weight that somebody raised is taken back before pods are waited for', () => {
+  const canary = aReplicaSet(canaryHash, { controllerUid: undefined, replicas: 1, available: 1 });
+  const back = { kind: 'shift-route', from: 60, to: 5 };
+  expect(act({ route: aRoute({ weight: percent(60) }), canary })).toEqual({
+    rule: 'weightChangedByHand',
+    action: back,
+  });
+  // Also where there are no pods at all, and before the first step.
+  const none = { stable: new Set(['x']), canary: new Set<string>() };
+  const route = aRoute({ weight: percent(60) });
+  expect(act({ route, canary, endpoints: none }).action).toEqual(back);
+  const first = { ...step, index: -1, fromIndex: -1, from: percent(0), to: percent(0) };
+  const state = aState({ step: { ...first, inForceAt: null } });
+  expect(act({ route, canary, state }).action).toEqual({ ...back, to: 0 });
+});
