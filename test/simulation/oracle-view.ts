@@ -45,7 +45,7 @@ export const routeTruth = remembered((object: KubernetesObject): RouteTruth => {
   const { rules } = object.spec as unknown as Pick<RouteTruth, 'rules'>;
   const refs = rules[0]?.backendRefs ?? [];
   const total = refs.reduce((sum, { weight = 1 }) => sum + weight, 0);
-  const canary = refs.find(({ name }) => name.includes('-canary-'));
+  const canary = refs.find(isCanary);
   const [text] = Object.entries(object.metadata.annotations ?? {})
     .filter(([key]) => key.startsWith('haldane.dev/canary-'))
     .map(([, value]) => value);
@@ -62,6 +62,30 @@ export const routeTruth = remembered((object: KubernetesObject): RouteTruth => {
     writtenBy: managedFields.at(-1)?.manager ?? '',
   };
 });
+
+const isCanary = ({ name }: Ref): boolean => name.includes('-canary-');
+
+/**
+ * The rules as their author has them: without canaries, and with the weights that `before` them
+ * were there.
+ */
+export const ownRules = (
+  rules: RouteTruth['rules'],
+  before: RouteTruth['rules'],
+): RouteTruth['rules'] =>
+  rules.map((rule, index) => {
+    if (!rule.backendRefs.some(isCanary)) return rule;
+    const known = before[index]?.backendRefs ?? [];
+    const backendRefs = rule.backendRefs
+      .filter((ref) => !isCanary(ref))
+      .map((ref) => ({ ...ref, ...weightIn(known, ref) }));
+    return { ...rule, backendRefs };
+  });
+
+const weightIn = (known: readonly Ref[], { name }: Ref): Partial<Ref> => {
+  const weight = known.find((ref) => ref.name === name)?.weight;
+  return weight === undefined ? {} : { weight };
+};
 
 export interface SetTruth {
   readonly name: string;

@@ -4,6 +4,7 @@ import type { RolloutState } from '../../src/rollout/state.ts';
 import {
   type DeploymentTruth,
   deploymentTruth,
+  ownRules,
   type RouteTruth,
   routeTruth,
   type SetTruth,
@@ -72,6 +73,8 @@ interface Book {
 const leastEvidence = 60;
 /** How long a state may last that the next pass must end, ms. */
 const passing = 15_000;
+/** The same if no process need be there to end it: the longest stall and a new term. */
+const longest = 120_000;
 
 export function createOracles(world: World, options: OracleOptions = {}): Oracles {
   const book: Book = {
@@ -175,13 +178,20 @@ function onRoute(before: RouteTruth, after: RouteTruth, book: Book): void {
   followRules(before, after, book);
   if (after.total === 0) say(book, 'S5 capacity', 'the weights of a rule sum to 0');
   if (after.writtenBy !== 'haldane') {
-    if (after.weight < before.weight) book.handLimit = after.weight;
+    if (after.weight < before.weight && !looksUnmade(after, book)) book.handLimit = after.weight;
     if (after.weight > before.weight) book.raisedByHand = true;
     return;
   }
   if (after.weight > before.weight) onRaise(before, after, book);
   if (after.weight < before.weight) onFall(before, after, book);
   if (after.weight !== before.weight) book.raisedByHand = false;
+}
+
+/** A hand that takes a raise back at once leaves the route as before it was made. */
+function looksUnmade({ weight, canaryService, record }: RouteTruth, book: Book): boolean {
+  const state = canaryOf(book, record?.revision)?.state;
+  if (typeof state !== 'object' || canaryService === undefined) return false;
+  return state.step.inForceAt === null && state.step.from === weight;
 }
 
 /** What the user wrote comes back byte for byte (I11). */
@@ -194,6 +204,10 @@ function followRules(before: RouteTruth, after: RouteTruth, book: Book): void {
     book.handLimit = undefined;
   }
   if (after.record === undefined) book.userRules = text(after);
+  else if (after.writtenBy !== 'haldane' && book.userRules !== undefined) {
+    const was = JSON.parse(book.userRules) as RouteTruth['rules'];
+    book.userRules = JSON.stringify(ownRules(after.rules, was));
+  }
 }
 
 function onRaise(before: RouteTruth, after: RouteTruth, book: Book): void {
@@ -242,8 +256,13 @@ function climbed(to: number, state: RolloutState, rollout: Rollout, book: Book):
       say(book, 'S2 evidence', `to ${to} % after ${now - rollout.raisedAt} ms`);
   }
   rollout.requestId = state.requestId;
+  arrived(index, rollout, book);
+}
+
+/** From here on there must be new evidence before the next raise. */
+function arrived(index: number, rollout: Rollout, book: Book): void {
   rollout.reached = Math.max(rollout.reached, index);
-  rollout.raisedAt = now;
+  rollout.raisedAt = book.world.clock.now();
   rollout.answeredAtRaise = answered(book, rollout.version);
   rollout.readingsAtRaise = book.readings;
 }
@@ -267,6 +286,13 @@ function onFall(before: RouteTruth, after: RouteTruth, book: Book): void {
     return;
   }
   const to = Math.round(after.weight);
+  const set = canaryOf(book, after.record.revision);
+  const rollout = set === undefined ? undefined : rolloutOf(set, book);
+  // A hand has raised it beyond a step that it had not reached yet, and it comes back to that.
+  if (book.raisedByHand && rollout !== undefined && typeof set?.state === 'object') {
+    const index = rollout.ladder.indexOf(to);
+    if (set.state.step.to === to && index > rollout.reached) arrived(index, rollout, book);
+  }
   const isMarked = after.record.mark !== undefined || book.raisedByHand;
   if (!isMarked && book.view.deployment() !== undefined)
     say(book, 'S6 order', `lowered to ${to} % without its reason`);
@@ -468,7 +494,10 @@ function lasting(book: Book): void {
   const live = book.view.deployment() !== undefined && book.view.deployment()?.enabled === true;
   const states: Readonly<Record<string, boolean>> = {
     'S13 state: weight without readable state': live && weight > 0 && typeof state !== 'object',
-    'S1 steps: weight above the recorded step': live && set?.bare === true && weight > step,
+    'S1 steps: weight above the recorded step':
+      live && set?.bare === true && weight > step && !book.raisedByHand,
+    'S1 steps: what a hand has raised stays so':
+      live && set?.bare === true && weight > step && book.raisedByHand,
     'I1 endpoints: weight for a canary without ready pods':
       weight > 0 && book.view.ready(route?.canaryService ?? '').length === 0,
     'S4 rejected: a rejected revision keeps its weight':
@@ -483,7 +512,8 @@ function lasting(book: Book): void {
     }
     const since = book.since.get(name) ?? now;
     book.since.set(name, since);
-    if (now - since > passing) book.found.add(name);
+    const patience = name.includes('a hand') ? longest : passing;
+    if (now - since > patience) book.found.add(name);
   }
 }
 

@@ -2,6 +2,7 @@ import { millis } from '../../../src/lib/units.ts';
 import type { RequestVerb } from '../../../src/rollout/rollout-spec.ts';
 import { autoscaler } from '../autoscaled.ts';
 import { type SetTruth, viewOf } from '../oracle-view.ts';
+import { editRoute, reweighed, routeEdits } from '../route-edits.ts';
 import { container } from '../shop.ts';
 import type { World } from '../world.ts';
 import type { Act } from './plan.ts';
@@ -37,6 +38,12 @@ async function perform(world: World, act: Act, version: string): Promise<void> {
     case 'load':
       world.traffic.rps = act.rps;
       return;
+    case 'reweigh':
+      return editRoute(world, reweighed(act.canaryPercent));
+    case 'own-rule':
+    case 'own-filter':
+    case 'reapply-route':
+      return editRoute(world, routeEdits[act.kind]);
     case 'opt-out':
       return world.patch({ metadata: { annotations: { 'haldane.dev/enabled': null } } });
     case 'delete':

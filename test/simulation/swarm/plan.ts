@@ -4,6 +4,7 @@ import { type Random, seededRandom } from '../../../src/lib/random.ts';
 import type { UnusableCode } from '../../../src/metric-sources/metric-source.ts';
 import type { RequestVerb } from '../../../src/rollout/rollout-spec.ts';
 import type { AutoscalerSpec } from '../autoscaled.ts';
+import type { RouteEdit } from '../route-edits.ts';
 
 // One seed draws one plan: what people do, and an explicit list of what goes wrong. A part of the
 // list is a plan too, which is how a failure is made small.
@@ -18,6 +19,8 @@ export type Act = { readonly at: number } & (
   | { readonly kind: 'opt-out' | 'delete' | 'reapply' }
   | ({ readonly kind: 'hpa' } & AutoscalerSpec)
   | { readonly kind: 'load'; readonly rps: number }
+  | { readonly kind: 'reweigh'; readonly canaryPercent: number }
+  | { readonly kind: RouteEdit }
 );
 
 /** A request or an event that goes wrong is named by its number since the release. */
@@ -132,7 +135,20 @@ function drawActs(draw: Drawer): readonly Act[] {
 function drawMoreActs(draw: Drawer): readonly Act[] {
   if (!draw.chance(0.3)) return [];
   const at = draw.between(500, 25_000);
-  return drawAutoscaler(draw, at);
+  switch (draw.between(0, 2)) {
+    case 0:
+      return drawAutoscaler(draw, at);
+    default:
+      return Array.from({ length: draw.between(1, 3) }, () => drawRouteEdit(draw));
+  }
+}
+
+/** A hand on the route while it may carry a canary. */
+function drawRouteEdit(draw: Drawer): Act {
+  const at = draw.between(500, 40_000);
+  const kind = draw.of(['reweigh', 'reweigh', 'own-rule', 'own-filter', 'reapply-route'] as const);
+  if (kind !== 'reweigh') return { at, kind };
+  return { at, kind, canaryPercent: draw.of([0, 1, 3, 30, 80]) };
 }
 
 /** The load falls and rises, and an autoscaler goes after it. */

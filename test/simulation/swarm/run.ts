@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
 import { millis, seconds } from '../../../src/lib/units.ts';
+import type { RouteTruth } from '../oracle-view.ts';
 import { createOracles, differences, type Oracles } from '../oracles.ts';
+import { type RouteEdit, routeEdits } from '../route-edits.ts';
 import { type Life, World, type WorldOptions } from '../world.ts';
 import { createInjector, type Injector, type Places } from './injector.ts';
 import { canaryOf, request, scheduleActs } from './people.ts';
@@ -82,7 +84,7 @@ async function runStory(plan: Plan, watch: (world: World) => Transcript): Promis
   transcript.begin();
   const before = await disturb(plan, { world, injector, staff, transcript });
   const found = await settle(world, oracles, transcript);
-  found.push(...leftovers(world, before));
+  found.push(...leftovers(world, before, plan.acts));
   const rollouts = world.notices.filter(({ kind }) => kind === 'promotion' || kind === 'rollback');
   const end = world.endState();
   staff.end();
@@ -163,15 +165,33 @@ async function comesToRest(world: World): Promise<boolean> {
   return true;
 }
 
-/** What is the user's own comes back as it was, whatever the outcome. */
-function leftovers(world: World, before: object): string[] {
+/** What is the user's own comes back as its user had it, whatever the outcome. */
+function leftovers(world: World, before: object, acts: readonly Act[]): string[] {
   if (world.deployment() === undefined) return [];
-  const after = world.endState();
-  const of = (state: object) => {
-    const { services, routes } = state as { readonly services: unknown; readonly routes: unknown };
-    return { services, routes };
-  };
-  return differences(of(before), of(after)).map((one) => one.replace('differential', 'I11 own'));
+  const after = own(world.endState());
+  const { services, routes } = own(before);
+  const wanted = { services, routes: routes.map((route) => edited(route, acts)) };
+  return differences(wanted, after).map((one) => one.replace('differential', 'I11 own'));
+}
+
+interface Own {
+  readonly services: unknown;
+  readonly routes: readonly Pick<RouteTruth, 'rules'>[];
+}
+
+const own = (state: object): Own => {
+  const { services, routes } = state as Own;
+  return { services, routes };
+};
+
+/** With what people have changed themselves. */
+function edited(route: Own['routes'][number], acts: readonly Act[]): Own['routes'][number] {
+  const inOrder = acts.toSorted((a, b) => a.at - b.at);
+  const rules = inOrder.reduce(
+    (all, { kind }) => (kind in routeEdits ? routeEdits[kind as RouteEdit](all) : all),
+    route.rules,
+  );
+  return { ...route, rules };
 }
 
 /** Processes of ours, with somebody who starts them again. */

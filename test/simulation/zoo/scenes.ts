@@ -1,5 +1,6 @@
 import { seconds } from '../../../src/lib/units.ts';
 import { createOracles, differences } from '../oracles.ts';
+import { editRoute, reweighed } from '../route-edits.ts';
 import { type Life, World, type WorldOptions } from '../world.ts';
 
 // Stories in which a bug of the field would show. They know nothing of the bugs.
@@ -24,27 +25,7 @@ async function ask(world: World, verb: string): Promise<void> {
 }
 
 /** Somebody edits the route with `kubectl edit`. */
-async function edit(world: World, canary: number): Promise<void> {
-  const [group, version] = ['gateway.networking.k8s.io', 'v1'];
-  const route = world.cluster.find(`${group}/${version}`, 'httproutes', world.namespace, 'web');
-  const { rules = [] } = (route?.spec ?? {}) as {
-    readonly rules?: readonly { readonly backendRefs: readonly { readonly name: string }[] }[];
-  };
-  const backendRefs = rules[0]?.backendRefs.map((ref) => ({
-    ...ref,
-    weight: ref.name === 'web' ? 100 - canary : canary,
-  }));
-  await world.cluster.transport({ userAgent: 'kubectl' }).request(
-    {
-      method: 'PATCH',
-      path: `/apis/${group}/${version}/namespaces/${world.namespace}/httproutes/web`,
-      query: { fieldManager: 'kubectl' },
-      contentType: 'application/merge-patch+json',
-      body: { spec: { rules: [{ ...rules[0], backendRefs }] } },
-    },
-    AbortSignal.timeout(10_000),
-  );
-}
+const edit = (world: World, canaryPercent: number) => editRoute(world, reweighed(canaryPercent));
 
 export const scenes = {
   good: {},
