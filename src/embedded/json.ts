@@ -40,7 +40,12 @@ export function equalFields(a: JsonObject, b: JsonObject, aside?: string): boole
 export function deepFreeze<T>(value: T): T {
   if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value;
   Object.freeze(value);
-  for (const key in value) deepFreeze(value[key]);
+  if (Array.isArray(value)) for (const item of value) deepFreeze(item);
+  else
+    for (const key in value) {
+      const child = value[key];
+      if (typeof child === 'object') deepFreeze(child);
+    }
   return value;
 }
 

@@ -1,4 +1,4 @@
-import type { Json, JsonObject } from './json.ts';
+import { asObject, isArray, isObject, type Json, type JsonObject, type Mutable } from './json.ts';
 import schemaFile from './schemas.json' with { type: 'json' };
 
 /**
@@ -90,6 +90,7 @@ type Findings = { readonly unknown: string[]; readonly times: Time[] };
  * Drops fields that the shape does not know and names them, e.g. `spec.template.foo`; a null
  * counts as
  * absent. Subtrees shared with `before` are taken as they are: they were pruned when it was stored.
+ * Those that equal it become the same: whoever comes after sees at once that nothing changed.
  * @throws TypeMismatch where a value has the wrong JSON type
  */
 export function prune(shape: Shape, value: Json, before: Json | undefined): PruneResult {
@@ -112,16 +113,31 @@ function pruneAt(
   checkType(shape, value, path);
   if (Array.isArray(value)) {
     if (shape.items === undefined) return value;
-    const items = resolveShape(shape.items);
-    const old = Array.isArray(before) ? (before as readonly Json[]) : [];
-    const list = value as readonly Json[];
-    return mapShared(list, (item, i) => pruneAt(items, item, old[i], `${path}[${i}]`, found));
+    return pruneList(resolveShape(shape.items), value as readonly Json[], before, path, found);
   }
   if (typeof value === 'object')
     return pruneObject(shape, value as JsonObject, before, path, found);
   if (shape.format === 'date-time' && typeof value === 'string')
     found.times.push({ text: value, micro: shape.micro === true });
   return value;
+}
+
+function pruneList(
+  items: Shape,
+  list: readonly Json[],
+  before: Json | undefined,
+  path: string,
+  found: Findings,
+): readonly Json[] {
+  const old = isArray(before) ? before : [];
+  let same = list.length === old.length;
+  const kept = mapShared(list, (item, i) => {
+    const was = old[i];
+    const pruned = item === was ? item : pruneAt(items, item, was, `${path}[${i}]`, found);
+    if (pruned !== was) same = false;
+    return pruned;
+  });
+  return same ? old : kept;
 }
 
 function pruneObject(
@@ -134,8 +150,10 @@ function pruneObject(
   const { properties, values } = shape;
   if (properties === undefined && values === undefined) return value;
   const closed = properties !== undefined && shape.open !== true;
-  const old = typeof before === 'object' && before !== null ? (before as JsonObject) : noObject;
-  let copy: Record<string, Json | undefined> | undefined;
+  const old = asObject(before);
+  let count = 0;
+  let same = true;
+  let copy: Mutable | undefined;
   for (const key in value) {
     const child = value[key];
     if (child === undefined) continue;
@@ -151,15 +169,18 @@ function pruneObject(
       delete copy[key];
       continue;
     }
+    count += 1;
     const was = old[key];
     if (child === was) continue;
     const kept = pruneAt(resolveShape(place), child, was, placeOf(path, key), found);
+    if (kept !== was) same = false;
     if (kept !== child) (copy ??= { ...value })[key] = kept;
   }
-  return copy ?? value;
+  return same && isObject(before) && count === Object.keys(before).length
+    ? before
+    : (copy ?? value);
 }
 
-const noObject: JsonObject = {};
 const placeOf = (path: string, key: string) => (path === '' ? key : `${path}.${key}`);
 
 export function mapShared<T>(
