@@ -65,8 +65,11 @@ const reviews: Readonly<Record<string, readonly (readonly [string, string, boole
   ],
 };
 
+const discoveryPath = /^\/(version|apis?(\/[^/]+){0,2}|openapi\/.+)$/;
+
 /** Answers of the discovery paths; `undefined` when the path is none. */
 export function discover(path: string, resources: readonly Resource[]): Json | undefined {
+  if (!discoveryPath.test(path)) return undefined;
   const groupVersions = [...new Set([...resources.map(apiVersionOf), ...Object.keys(reviews)])];
   const named = groupVersions.filter((groupVersion) => groupVersion.includes('/'));
   switch (path) {

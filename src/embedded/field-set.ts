@@ -9,13 +9,15 @@ import type { JsonObject } from './json.ts';
 export type FieldSet = { readonly [step: string]: FieldSet };
 
 export const noFields: FieldSet = {};
+/** A field that is one as a whole; all of them are this one. */
+export const leaf: FieldSet = Object.freeze({});
 
 const isMember = (node: FieldSet): boolean => '.' in node || isEmptySet(node);
 
 /** Puts a node together; `undefined` when nothing is left of it. */
 function node(member: boolean, children: FieldSet): FieldSet | undefined {
-  if (isEmptySet(children)) return member ? {} : undefined;
-  return member ? { '.': {}, ...children } : children;
+  if (isEmptySet(children)) return member ? leaf : undefined;
+  return member ? { '.': leaf, ...children } : children;
 }
 
 const steps = (set: FieldSet) => Object.keys(set).filter((step) => step !== '.');
@@ -53,7 +55,7 @@ function uniteNodes(a: FieldSet, b: FieldSet): FieldSet {
   }
   const member = isMember(a) || isMember(b);
   if (children === undefined && member === isMember(a) && isTidy(a)) return a;
-  return node(member, children ?? childrenOf(a)) ?? {};
+  return node(member, children ?? childrenOf(a)) ?? leaf;
 }
 
 function subtractNodes(a: FieldSet, b: FieldSet): FieldSet | undefined {

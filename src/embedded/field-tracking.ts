@@ -1,4 +1,4 @@
-import { type FieldSet, noFields } from './field-set.ts';
+import { type FieldSet, leaf, noFields } from './field-set.ts';
 import {
   asObject,
   canonicalJson,
@@ -43,6 +43,16 @@ function keysOf(list: Shape): readonly ListKey[] {
   return keys;
 }
 
+const fieldSteps = new Map<string, string>();
+
+/** Step to a field. Names from the schema are kept: they are few, and come again and again. */
+function fieldStep(shape: Shape, key: string): string {
+  if (shape.properties?.[key] === undefined) return `f:${key}`;
+  let step = fieldSteps.get(key);
+  if (step === undefined) fieldSteps.set(key, (step = `f:${key}`));
+  return step;
+}
+
 export const isKeyedList = (shape: Shape): boolean =>
   shape.listType === 'map' || shape.listType === 'set';
 
@@ -82,18 +92,22 @@ export function compareFields(
   return { changed: changes?.changed ?? noFields, removed: changes?.removed ?? noFields };
 }
 
-/** `undefined` where nothing differs. */
-type PartChanges =
-  | { readonly changed?: FieldSet | undefined; readonly removed?: FieldSet | undefined }
-  | undefined;
+type PartChanges = {
+  readonly changed?: FieldSet | undefined;
+  readonly removed?: FieldSet | undefined;
+};
 
+const wasChanged: PartChanges = { changed: leaf, removed: undefined };
+const wasRemoved: PartChanges = { changed: undefined, removed: leaf };
+
+/** `undefined` where nothing differs. */
 function compareAt(
   shape: Shape,
   before: Json | undefined,
   after: Json | undefined,
   root = false,
   required = false,
-): PartChanges {
+): PartChanges | undefined {
   if (before === after) return undefined;
   if (
     isGranularObject(shape, after ?? before) &&
@@ -103,8 +117,8 @@ function compareAt(
     return compareObjects(shape, before, after, root);
   if (isKeyedList(shape) && isListOrAbsent(before) && isListOrAbsent(after))
     return compareLists(shape, before, after, required);
-  if (after === undefined) return { removed: {} };
-  return equalJson(before, after) ? undefined : { changed: {} };
+  if (after === undefined) return wasRemoved;
+  return equalJson(before, after) ? undefined : wasChanged;
 }
 
 const isObjectOrAbsent = (v: Json | undefined): v is JsonObject | undefined =>
@@ -120,10 +134,10 @@ class Collected {
   #changed: Tree | undefined;
   #removed: Tree | undefined;
   add(step: string, part: PartChanges): void {
-    if (part?.changed !== undefined) (this.#changed ??= {})[step] = part.changed;
-    if (part?.removed !== undefined) (this.#removed ??= {})[step] = part.removed;
+    if (part.changed !== undefined) (this.#changed ??= {})[step] = part.changed;
+    if (part.removed !== undefined) (this.#removed ??= {})[step] = part.removed;
   }
-  finish(came: boolean, went: boolean): PartChanges {
+  finish(came: boolean, went: boolean): PartChanges | undefined {
     const changed = withContainer(this.#changed, came);
     const removed = withContainer(this.#removed, went);
     return changed === undefined && removed === undefined ? undefined : { changed, removed };
@@ -132,8 +146,8 @@ class Collected {
 
 function withContainer(children: Tree | undefined, whole: boolean): FieldSet | undefined {
   if (!whole) return children;
-  if (children === undefined) return {};
-  children['.'] = {};
+  if (children === undefined) return leaf;
+  children['.'] = leaf;
   return children;
 }
 
@@ -142,18 +156,21 @@ function compareObjects(
   before: JsonObject | undefined,
   after: JsonObject | undefined,
   root: boolean,
-): PartChanges {
+): PartChanges | undefined {
   const parts = new Collected();
   for (const key in after) {
     const was = before?.[key];
     const now = after[key];
     if (was === now) continue;
     const required = isArray(now) && shape.required?.includes(key) === true;
-    parts.add(`f:${key}`, compareAt(fieldShape(shape, key), was, now, false, required));
+    const part = compareAt(fieldShape(shape, key), was, now, false, required);
+    if (part !== undefined) parts.add(fieldStep(shape, key), part);
   }
-  for (const key in before)
-    if (after?.[key] === undefined)
-      parts.add(`f:${key}`, compareAt(fieldShape(shape, key), before[key], undefined));
+  for (const key in before) {
+    if (after?.[key] !== undefined) continue;
+    const part = compareAt(fieldShape(shape, key), before[key], undefined);
+    if (part !== undefined) parts.add(fieldStep(shape, key), part);
+  }
   // A place that is always there (default {}) is not owned as such; nor is the object itself.
   const structural = root || (shape.default !== undefined && isObject(shape.default));
   const emptyLeaf = after !== undefined && before === undefined && Object.keys(after).length === 0;
@@ -168,23 +185,35 @@ function compareLists(
   before: readonly Json[] | undefined,
   after: readonly Json[] | undefined,
   required: boolean,
-): PartChanges {
+): PartChanges | undefined {
   const given = resolveShape(shape.items);
   // An item is owned as such, whatever its default.
   const items = given.default === undefined ? given : { ...given, default: null };
   const parts = new Collected();
+  const add = (step: string, was: Json | undefined, now: Json | undefined) => {
+    const part = compareItems(shape, items, was, now);
+    if (part !== undefined) parts.add(step, part);
+  };
   const old = new Map((before ?? []).map((item) => [itemStep(shape, item), item]));
   for (const item of after ?? []) {
     const step = itemStep(shape, item);
-    const was = old.get(step);
+    add(step, old.get(step), item);
     old.delete(step);
-    if (shape.listType !== 'set') parts.add(step, compareAt(items, was, item));
-    else if (was === undefined) parts.add(step, { changed: {} });
   }
-  for (const [step, item] of old)
-    parts.add(step, shape.listType === 'set' ? { removed: {} } : compareAt(items, item, undefined));
+  for (const [step, item] of old) add(step, item, undefined);
   return parts.finish(
     before === undefined && after !== undefined && !required,
     before !== undefined && after === undefined,
   );
+}
+
+function compareItems(
+  list: Shape,
+  items: Shape,
+  was: Json | undefined,
+  now: Json | undefined,
+): PartChanges | undefined {
+  if (list.listType !== 'set') return compareAt(items, was, now);
+  if (was === undefined) return wasChanged;
+  return now === undefined ? wasRemoved : undefined;
 }

@@ -44,10 +44,8 @@ export function parsePath(
   path: string,
   find: (groupVersion: string, plural: string) => Resource | undefined,
 ): ResourcePath | undefined {
-  const segments = path
-    .split('/')
-    .filter((segment) => segment !== '')
-    .map(decodeURIComponent);
+  const parts = path.split('/').filter((segment) => segment !== '');
+  const segments = path.includes('%') ? parts.map(decodeURIComponent) : parts;
   const core = segments[0] === 'api';
   if (!core && segments[0] !== 'apis') return undefined;
   const groupVersion = core ? segments[1] : `${segments[1] ?? ''}/${segments[2] ?? ''}`;
