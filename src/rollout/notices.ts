@@ -14,7 +14,7 @@ import {
   stateOf,
   wantedRevision,
 } from './snapshot.ts';
-import { noticeId, startNoticeId } from './state.ts';
+import { noticeId, type Outcome, type RolloutState, startNoticeId } from './state.ts';
 
 /**
  * What people should be told now, by what is so and not by what happens: asked again after a
@@ -45,16 +45,34 @@ function started(s: Snapshot, decision: Decision): readonly Notice[] {
   return [{ ...notice, because }];
 }
 
-/** The cut is made and the rejection is on record: whoever is told now can rely on it. */
-const isRejected = (s: Snapshot, revision: string): boolean =>
-  routeWeight(s) === 0 && rejectionOf(s, revision) !== undefined;
+type RolledBack = Pick<Outcome, 'rule' | 'because' | 'weight' | 'step' | 'metric'>;
+
+/**
+ * The cut is made and the rejection is on record: whoever is told now can rely on it. An opt-out
+ * undoes neither: a rollback that nobody was told of yet is still told.
+ */
+function rolledBack(
+  s: Snapshot,
+  { revision, attempt, summary }: RolloutState,
+  { goal }: Decision,
+): RolledBack | undefined {
+  if (routeWeight(s) > 0) return undefined;
+  const rejection = rejectionOf(s, revision);
+  if (goal.kind === 'roll-back') return rejection === undefined ? undefined : goal.outcome;
+  if (goal.kind !== 'opt-out') return undefined;
+  const mark = s.route?.record?.mark;
+  const isMarked = mark?.kind === 'rejected' && mark.revision === revision;
+  const found = isMarked ? mark : rejection?.attempt === attempt ? rejection : undefined;
+  const { weight, step } = summary;
+  return found && { rule: found.rule, because: found.because, weight, step };
+}
 
 /** After the write that matters to users: the cut, or the adoption. */
 function ended(s: Snapshot, decision: Decision): readonly Notice[] {
   const state = stateOf(s);
   if (state === undefined) return [];
-  if (decision.goal.kind === 'roll-back' && isRejected(s, state.revision)) {
-    const { outcome } = decision.goal;
+  const outcome = rolledBack(s, state, decision);
+  if (outcome !== undefined) {
     const notice = noticeOf(s, decision, 'rollback', noticeId(state, 'rollback'));
     const metric = outcome.metric ?? s.verdict?.blame;
     return [

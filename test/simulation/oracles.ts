@@ -176,6 +176,7 @@ function onCommit({ type, object, previous }: Change, book: Book): void {
 
 function onRoute(before: RouteTruth, after: RouteTruth, book: Book): void {
   followRules(before, after, book);
+  if (after.record?.mark?.kind === 'rejected') rolledBack(after.record.revision, book);
   if (after.total === 0) say(book, 'S5 capacity', 'the weights of a rule sum to 0');
   if (after.writtenBy !== 'haldane') {
     if (after.weight < before.weight && !looksUnmade(after, book)) book.handLimit = after.weight;
@@ -437,9 +438,9 @@ function onDeployment(deployment: DeploymentTruth, book: Book): void {
 }
 
 function onRejection(revision: string, book: Book): void {
-  const rollout = [...book.rollouts.values()].findLast((one) => one.revision === revision);
+  const rollout = rolledBack(revision, book);
   if (rollout === undefined) return;
-  rollout.outcome = 'rollback';
+  rollout.canBeTold = false;
   const set = canaryOf(book, revision);
   const asked = [...book.requests.values()].includes('rollback');
   const healthy = set !== undefined && set.available === set.replicas;
@@ -448,6 +449,13 @@ function onRejection(revision: string, book: Book): void {
   if (readable && healthy && !asked && isGood(book, rollout.version) && !refused(book))
     say(book, 'S4 false rejection', rollout.version);
   if ((book.view.route()?.weight ?? 0) > 0) say(book, 'S6 order', 'rejected before it was cut');
+}
+
+/** The cut with its reason, or the rejection where nothing was to be cut. */
+function rolledBack(revision: string, book: Book): Rollout | undefined {
+  const rollout = [...book.rollouts.values()].findLast((one) => one.revision === revision);
+  if (rollout !== undefined) rollout.outcome = 'rollback';
+  return rollout;
 }
 
 /** The gateway says why it does not take the route. */

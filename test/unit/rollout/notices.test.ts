@@ -1,0 +1,42 @@
+import { expect, test } from 'vitest';
+import { percent } from '../../../src/lib/units.ts';
+import { decide } from '../../../src/rollout/decide.ts';
+import { noticesFor } from '../../../src/rollout/notices.ts';
+import type { Snapshot } from '../../../src/rollout/snapshot.ts';
+import { noticeId } from '../../../src/rollout/state.ts';
+import type { RouteMark, RouteRecord } from '../../../src/rollout/views.ts';
+import { aRoute, aSnapshot, aState, at, canaryHash } from '../../builders/snapshot.ts';
+
+const because = 'errors are worse';
+const rejection = { revision: canaryHash, attempt: 1, rule: 'evidenceWorse', because };
+const cut = (kind: RouteMark['kind']) => {
+  const mark: RouteMark = { ...rejection, kind, at: at(-9) };
+  const record: RouteRecord = { ...(aRoute().record as RouteRecord), mark };
+  return aRoute({ weight: percent(0), record });
+};
+const state = aState();
+const told = new Set([noticeId(state, 'rollback')]);
+
+// The leader died between the rejection and the notice, and the opt-out came before the next one.
+test.each<[string, Partial<Snapshot>, number]>([
+  ['the rejection is on record', { rejections: [rejection], route: cut('rejected') }, 1],
+  ['only the route says so yet', { route: cut('rejected') }, 1],
+  ['the route is restored', { rejections: [rejection], route: aRoute({ weight: percent(0) }) }, 1],
+  ['it was told', { rejections: [rejection], route: cut('rejected'), settledNotices: told }, 0],
+  ['the canary was only withdrawn', { route: cut('withdrawn') }, 0],
+  ['it still has its weight', { rejections: [rejection], route: aRoute() }, 0],
+  [
+    'an earlier attempt was rejected',
+    { rejections: [rejection], route: cut('withdrawn'), state: aState({ attempt: 2 }) },
+    0,
+  ],
+])('an opt-out undoes no rollback: %s', (_what, change, expected) => {
+  const s = aSnapshot({ optedIn: false, state, ...change });
+  const decision = decide(s);
+  expect(decision.goal.kind).toBe('opt-out');
+  const notices = noticesFor(s, decision, 0).filter(({ kind }) => kind === 'rollback');
+  expect(notices).toHaveLength(expected);
+  const { weight } = state.summary;
+  const { rule } = rejection;
+  for (const notice of notices) expect(notice).toMatchObject({ rule, because, weight });
+});
