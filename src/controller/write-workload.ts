@@ -59,11 +59,16 @@ export async function createCanary(
   await createOnce(resources.replicaSets, s, body, effects, signal);
 }
 
+/**
+ * Looks at the Deployment first: one that was deleted unseen would have its Service collected, and
+ * created again, until the watch tells of it.
+ */
 export async function createCanaryService(
   s: Snapshot,
   effects: Effects,
   signal: AbortSignal,
 ): Promise<void> {
+  await readDeployment(s, effects, signal);
   const user = await effects.client.get(serviceRef(s), signal);
   const body = canaryService(user, s.deployment, s.canary?.podHash ?? wantedRevision(s));
   await createOnce(resources.services, s, body, effects, signal);

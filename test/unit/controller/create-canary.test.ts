@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
 import type { Effects } from '../../../src/controller/effects.ts';
-import { createCanary } from '../../../src/controller/write-workload.ts';
+import { createCanary, createCanaryService } from '../../../src/controller/write-workload.ts';
 import { templateHash } from '../../../src/kubernetes/template.ts';
+import { OperatingError } from '../../../src/lib/errors.ts';
 import { aDeployment, aSnapshot, aState, canaryHash } from '../../builders/snapshot.ts';
 
 const template = { metadata: { labels: { app: 'web' } }, spec: { containers: [] } };
@@ -35,4 +36,22 @@ test('the canary of a template that nobody has rejected is created', async () =>
 test('a rejection that was recorded meanwhile is not overlooked', async () => {
   const rejected = { 'haldane.dev/rejected': JSON.stringify([{ revision: canaryHash }]) };
   await expect(created(rejected)).rejects.toMatchObject({ code: 'KUBERNETES_CONFLICT' });
+});
+
+// Its Service was collected and created again, a hundred times a second.
+test('for a Deployment that was deleted unseen no Service is created', async () => {
+  const created: string[] = [];
+  const gone = new OperatingError('KUBERNETES_NOT_FOUND', 'no such Deployment');
+  const client = {
+    get: ({ resource }: { readonly resource: { readonly kind: string } }) =>
+      resource.kind === 'Deployment' ? Promise.reject(gone) : Promise.resolve({ metadata: {} }),
+    create: (resource: { readonly kind: string }) => {
+      created.push(resource.kind);
+      return Promise.resolve({});
+    },
+  };
+  const effects = { client, accept: () => undefined } as unknown as Effects;
+  const { signal } = new AbortController();
+  await expect(createCanaryService(aSnapshot(), effects, signal)).rejects.toBe(gone);
+  expect(created).toEqual([]);
 });
