@@ -49,9 +49,6 @@ export const routeTruth = remembered((object: KubernetesObject): RouteTruth => {
   const [text] = Object.entries(object.metadata.annotations ?? {})
     .filter(([key]) => key.startsWith('haldane.dev/canary-'))
     .map(([, value]) => value);
-  const { managedFields = [] } = object.metadata as unknown as {
-    readonly managedFields?: readonly { readonly manager: string }[];
-  };
   return {
     rules,
     refs,
@@ -59,7 +56,7 @@ export const routeTruth = remembered((object: KubernetesObject): RouteTruth => {
     weight: total === 0 ? 0 : ((canary?.weight ?? (canary === undefined ? 0 : 1)) / total) * 100,
     canaryService: canary?.name,
     record: text === undefined ? undefined : (JSON.parse(text) as RouteTruth['record']),
-    writtenBy: managedFields.at(-1)?.manager ?? '',
+    writtenBy: writerOf(object),
   };
 });
 
@@ -86,6 +83,14 @@ const weightIn = (known: readonly Ref[], { name }: Ref): Partial<Ref> => {
   const weight = known.find((ref) => ref.name === name)?.weight;
   return weight === undefined ? {} : { weight };
 };
+
+/** Who has changed the object last. */
+export function writerOf({ metadata }: KubernetesObject): string {
+  const { managedFields = [] } = metadata as unknown as {
+    readonly managedFields?: readonly { readonly manager: string }[];
+  };
+  return managedFields.at(-1)?.manager ?? '';
+}
 
 export interface SetTruth {
   readonly name: string;

@@ -11,6 +11,7 @@ import {
   setTruth,
   type View,
   viewOf,
+  writerOf,
 } from './oracle-view.ts';
 import type { World } from './world.ts';
 
@@ -47,6 +48,8 @@ interface Rollout {
   readingsAtRaise: number;
   requestId: string | null;
   outcome: 'promotion' | 'rollback' | undefined;
+  /** It has an outcome, and something was written after it: whoever writes can tell. */
+  canBeTold: boolean;
 }
 
 interface Book {
@@ -145,6 +148,9 @@ const hasCanary = (reading: Reading): boolean =>
 
 function onCommit({ type, object, previous }: Change, book: Book): void {
   const gone = type === 'DELETED';
+  if (writerOf(object) === 'haldane' && book.view.deployment() !== undefined) {
+    for (const rollout of book.rollouts.values()) rollout.canBeTold = rollout.outcome !== undefined;
+  }
   switch (object.kind) {
     case 'HTTPRoute':
       if (!gone && previous !== undefined) onRoute(routeTruth(previous), routeTruth(object), book);
@@ -326,6 +332,7 @@ function rolloutOf(set: SetTruth, book: Book): Rollout | undefined {
     readingsAtRaise: book.readings,
     requestId: null,
     outcome: undefined,
+    canBeTold: false,
   };
   book.rollouts.set(id, fresh);
   return fresh;
@@ -400,7 +407,10 @@ function onService(name: string, gone: boolean, book: Book): void {
   }
   const pin = name === 'web' ? book.view.service(name)?.pin : undefined;
   if (pin === undefined) return;
-  if (book.view.readyPods(pin) === 0) say(book, 'I3 pin', 'pinned to a hash without ready pods');
+  // Of a Deployment that is gone no pod is left, whoever was late.
+  const live = book.view.deployment() !== undefined;
+  if (live && book.view.readyPods(pin) === 0)
+    say(book, 'I3 pin', 'pinned to a hash without ready pods');
   const canary = book.view.sets().find((set) => set.hash === pin && set.bare);
   if (canary !== undefined && (route?.weight ?? 0) < 100)
     say(book, 'I10 order', `the Service leads to the canary at ${route?.weight ?? 0} %`);
@@ -569,10 +579,11 @@ function endOfWorkload(book: Book): void {
 function endOfNotices(book: Book, repeats: number): void {
   const ends = book.world.notices.filter(({ kind }) => kind === 'promotion' || kind === 'rollback');
   let more = 0;
-  for (const { id, outcome } of book.rollouts.values()) {
+  for (const { id, outcome, canBeTold } of book.rollouts.values()) {
     if (outcome === undefined) continue;
     const told = ends.filter((notice) => notice.id === `${id}/${outcome}`).length;
-    if (told === 0) say(book, 'notices', `nobody was told of a ${outcome}`);
+    if (told === 0 && (canBeTold || book.view.deployment() !== undefined))
+      say(book, 'notices', `nobody was told of a ${outcome}`);
     more += Math.max(0, told - 1);
   }
   if (more > repeats) say(book, 'notices', `told ${more} times more than once`);

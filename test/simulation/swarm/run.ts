@@ -81,6 +81,10 @@ async function runStory(plan: Plan, watch: (world: World) => Transcript): Promis
   const staff = new Staff(world, plan, injector, transcript);
   staff.start();
   await world.clock.advance(seconds(8));
+  // Without the policy a release before the first pause is a native one: nobody could help it.
+  if (plan.mode === 'at-rest') {
+    await world.clock.runUntil(() => world.deployment()?.spec.paused === true, seconds(60));
+  }
   transcript.begin();
   const before = await disturb(plan, { world, injector, staff, transcript });
   const found = await settle(world, oracles, transcript);
