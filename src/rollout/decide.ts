@@ -269,12 +269,13 @@ const pause = (s: Snapshot, state: RolloutState, by: string, because: string): A
 
 /**
  * A weight that somebody lowered meanwhile goes back to the step's: that is what resuming asks for.
+ * A raise that was only recorded is not made by it: it needs a fresh pass, or is asked for anew.
  */
 function resume(s: Snapshot, state: RolloutState): Answer {
   const { step } = state;
   const from = routeWeight(s);
   const again = { ...step, fromIndex: step.index, from, raisedAt: s.now, inForceAt: null };
-  const lowered = step.index >= 0 && from < step.to;
+  const lowered = step.index >= 0 && from < step.to && !awaitsShift(s, state);
   const next = { ...state, pause: null, step: lowered ? again : step };
   return answer('progressing', { kind: 'record', state: next }, 'resumed');
 }

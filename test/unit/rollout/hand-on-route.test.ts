@@ -94,3 +94,12 @@ test('a weight that somebody raised is taken back before pods are waited for', (
   const state = aState({ step: { ...first, inForceAt: null } });
   expect(act({ route, canary, state }).action).toEqual({ ...back, to: 0 });
 });
+
+test('a raise that was recorded, and paused before it was made, is not made by a resume', () => {
+  const raise = { ...step, index: 5, fromIndex: 1, from: percent(5), to: percent(100) };
+  const state = aState({ step: { ...raise, inForceAt: null }, requestId: 'promote', pause });
+  expect(act({ state, request: request('resume', 2) })).toMatchObject({
+    rule: 'resumeRequested',
+    action: { kind: 'record', state: { pause: null, step: { index: 5, fromIndex: 1 } } },
+  });
+});
