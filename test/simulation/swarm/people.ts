@@ -61,6 +61,7 @@ async function perform(world: World, act: Act, version: string): Promise<void> {
 
 /** Asks as the command line does, naming the revision and the step that it would name. */
 export async function request(world: World, verb: RequestVerb): Promise<void> {
+  if (verb === 'retry') return retry(world);
   const canary = canaryOf(world);
   const state = canary?.state;
   if (canary === undefined || typeof state !== 'object') return;
@@ -70,6 +71,15 @@ export async function request(world: World, verb: RequestVerb): Promise<void> {
   const step =
     verb === 'promote' || verb === 'skip-step' ? ` step=${Math.max(0, carried + 1)}` : '';
   const text = `${verb} revision=${canary.hash}${step} id=at-${world.clock.monotonic()}`;
+  await world.patch({ metadata: { annotations: { 'haldane.dev/request': text } } });
+}
+
+/** What was rejected last; nothing if there is no such thing. */
+async function retry(world: World): Promise<void> {
+  const { rejected = [] } = viewOf(world.cluster, world.namespace, 'web').deployment() ?? {};
+  const revision = rejected.at(-1)?.revision;
+  if (revision === undefined) return;
+  const text = `retry revision=${revision} id=at-${world.clock.monotonic()}`;
   await world.patch({ metadata: { annotations: { 'haldane.dev/request': text } } });
 }
 

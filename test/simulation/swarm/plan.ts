@@ -135,13 +135,32 @@ function drawActs(draw: Drawer): readonly Act[] {
 function drawMoreActs(draw: Drawer): readonly Act[] {
   if (!draw.chance(0.3)) return [];
   const at = draw.between(500, 25_000);
-  switch (draw.between(0, 2)) {
+  switch (draw.between(0, 4)) {
     case 0:
       return drawAutoscaler(draw, at);
+    case 1:
+      return drawRetry(draw, at);
+    case 2:
+      return Array.from({ length: draw.between(2, 4) }, () => drawRequest(draw));
     default:
       return Array.from({ length: draw.between(1, 3) }, () => drawRouteEdit(draw));
   }
 }
+
+/** Whether it was rejected for a reason or because somebody asked, it is tried again. */
+function drawRetry(draw: Drawer, at: number): readonly Act[] {
+  const first = at + draw.between(5000, 25_000);
+  const asked: Act = { at, kind: 'request', verb: 'rollback' };
+  const again = [first, first + draw.between(500, 20_000)];
+  const retries = again.map((when): Act => ({ at: when, kind: 'request', verb: 'retry' }));
+  return draw.chance(0.5) ? [asked, ...retries] : retries;
+}
+
+/** Of people who do not know of each other. */
+const drawRequest = (draw: Drawer): Act => {
+  const verb = draw.of(['pause', 'pause', 'resume', 'skip-step', 'promote', 'rollback'] as const);
+  return { at: draw.between(500, 40_000), kind: 'request', verb };
+};
 
 /** A hand on the route while it may carry a canary. */
 function drawRouteEdit(draw: Drawer): Act {

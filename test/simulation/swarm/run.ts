@@ -284,6 +284,8 @@ function ignored(plan: Plan): readonly string[] {
     ...(deleted ? ['lost requests', 'I1 endpoints', 'I2 Service', 'I10 order: the route was'] : []),
     // A person has asked for it.
     ...(promoted ? ['S2 false promotion', 'L2 exposure'] : []),
+    // Or to be shown once more.
+    ...(plan.acts.some((act) => 'verb' in act && act.verb === 'retry') ? ['L2 exposure'] : []),
     // Answers that come late are bad for other reasons than their status; and beside a bad release
     // that has gone, the oracle takes the next bad one for a good one.
     ...(slow || twiceBad ? ['S4 false rejection'] : []),
