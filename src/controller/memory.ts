@@ -9,7 +9,7 @@ import type { Unusable } from '../metric-sources/metric-source.ts';
 import type { PollStream } from '../metric-sources/poll-stream.ts';
 import type { ActionKind } from '../rollout/action.ts';
 import type { Decision } from '../rollout/decision.ts';
-import type { RestartedPod } from '../rollout/state.ts';
+import type { RestartedPod, RolloutState } from '../rollout/state.ts';
 import type { Readings } from './evidence.ts';
 
 /** What the figures of the checks in the metrics were made of. */
@@ -27,6 +27,8 @@ export interface ShownChecks {
 export interface RolloutMemory {
   /** Names the rollout under way: revision, attempt and start. */
   rollout: string | undefined;
+  /** The recorded state as last read: passes and changes of status are many, records few. */
+  decoded: { text: string; deploymentUid: string; state: RolloutState | 'unreadable' } | undefined;
   /** Route generation last seen, when it was first seen, and when it was first seen accepted. */
   route:
     | { generation: number; writtenSince: Instant; acceptedSince: Instant | undefined }
@@ -82,6 +84,7 @@ export interface RolloutMemory {
 
 export const emptyMemory = (): RolloutMemory => ({
   rollout: undefined,
+  decoded: undefined,
   route: undefined,
   endpoints: undefined,
   canaryUnavailableSince: undefined,

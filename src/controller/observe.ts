@@ -42,7 +42,7 @@ export function observe(
 ): Observed {
   const asked = readAsked(deployment, settings);
   const roles = rolesOf(deployment, cluster);
-  const state = readState(roles.canary, deployment);
+  const state = readState(roles.canary, deployment, memory);
   const running = state === undefined || state === 'unreadable' ? undefined : state;
   const found = discover(deployment, cluster, running?.spec ?? asked.spec, roles);
   const canaryName = canaryServiceName(
@@ -145,22 +145,18 @@ function rolesOf(deployment: DeploymentView, cluster: Cluster): Roles {
 function readState(
   canary: ReplicaSetView | undefined,
   deployment: DeploymentView,
+  memory: RolloutMemory,
 ): RolloutState | 'unreadable' | undefined {
   if (canary === undefined) return undefined;
   const text = canary.annotations[stateAnnotation];
   if (text === undefined) return 'unreadable';
-  const known = decodedStates.get(canary);
-  if (known?.deploymentUid === deployment.uid) return known.state;
-  const state = decodeState(text, deployment.uid) ?? 'unreadable';
-  decodedStates.set(canary, { deploymentUid: deployment.uid, state });
+  const { uid: deploymentUid } = deployment;
+  const { decoded } = memory;
+  if (decoded?.text === text && decoded.deploymentUid === deploymentUid) return decoded.state;
+  const state = decodeState(text, deploymentUid) ?? 'unreadable';
+  memory.decoded = { text, deploymentUid, state };
   return state;
 }
-
-/** A view never changes, and is looked at many times before the next one takes its place. */
-const decodedStates = new WeakMap<
-  ReplicaSetView,
-  { readonly deploymentUid: string; readonly state: RolloutState | 'unreadable' }
->();
 
 interface Discovered {
   readonly service: ServiceView | undefined;
