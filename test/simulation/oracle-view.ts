@@ -122,6 +122,17 @@ interface RawTemplate {
 export const versionOf = (template: unknown): string =>
   (template as RawTemplate).spec.containers[0]?.image.split(':').at(-1) ?? '';
 
+/** Status changes often, and the state that stays the same is costly to read. */
+const lastStates = new Map<string, { text: string; uid: string; state: SetTruth['state'] }>();
+
+function stateIn(text: string, { name, uid }: { name: string; uid: string }): SetTruth['state'] {
+  const last = lastStates.get(name);
+  if (last?.text === text && last.uid === uid) return last.state;
+  const state = decodeState(text, uid);
+  lastStates.set(name, { text, uid, state });
+  return state;
+}
+
 export const setTruth = remembered((object: KubernetesObject): SetTruth => {
   const { spec, status } = object as unknown as RawSet;
   const { annotations = {}, labels = {}, name, deletionTimestamp } = object.metadata;
@@ -136,7 +147,7 @@ export const setTruth = remembered((object: KubernetesObject): SetTruth => {
     bare: labels['haldane.dev/canary-for'] !== undefined,
     owned: owners.some(({ controller }) => controller === true),
     deleting: deletionTimestamp !== undefined,
-    state: text === undefined ? undefined : decodeState(text, owners[0]?.uid ?? ''),
+    state: text === undefined ? undefined : stateIn(text, { name, uid: owners[0]?.uid ?? '' }),
   };
 });
 
