@@ -96,6 +96,17 @@ export function subtract(a: FieldSet, b: FieldSet): FieldSet {
   return subtractNodes(a, b) ?? noFields;
 }
 
+/** Whether two sets have a member in common: whether one can take anything from the other. */
+export function overlaps(a: FieldSet, b: FieldSet): boolean {
+  for (const step in b) {
+    const mine = a[step];
+    if (mine === undefined || step === '.') continue;
+    const theirs = b[step] as FieldSet;
+    if ((isMember(mine) && isMember(theirs)) || overlaps(mine, theirs)) return true;
+  }
+  return false;
+}
+
 export function intersect(a: FieldSet, b: FieldSet): FieldSet {
   if (isEmptySet(a) || isEmptySet(b)) return noFields;
   return intersectNodes(a, b) ?? noFields;

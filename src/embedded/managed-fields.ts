@@ -6,6 +6,7 @@ import {
   isEmptySet,
   members,
   noFields,
+  overlaps,
   subtract,
   unite,
 } from './field-set.ts';
@@ -91,8 +92,8 @@ export function trackUpdate(
       own = fields;
       continue;
     }
-    const left = subtract(fields, gone);
-    if (left === fields || equalSets(left, fields)) result.push(entry);
+    const left = overlaps(fields, gone) ? subtract(fields, gone) : fields;
+    if (left === fields) result.push(entry);
     else if (!isEmptySet(left)) result.push({ ...entry, fieldsV1: left });
   }
   const mine = subtract(unite(own, gained), lost);
