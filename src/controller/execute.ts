@@ -55,6 +55,7 @@ type Elsewhere = Extract<
       | 'shift-route'
       | 'cut-route'
       | 'flinch-route'
+      | 'fence-route'
       | 'restore-route'
       | 'mark-rollout'
       | 'set-progressing'
@@ -84,6 +85,8 @@ async function executeElsewhere(
       return routes.cut(action.mark, s, effects, signal);
     case 'flinch-route':
       return routes.flinch(action, s, effects, signal);
+    case 'fence-route':
+      return routes.fence(action.mark, s, effects, signal);
     case 'restore-route':
       return routes.restore(s, effects, signal);
     case 'mark-rollout':

@@ -2,7 +2,7 @@ import type { RawObject } from '../kubernetes/raw-object.ts';
 import { resources } from '../kubernetes/resources.ts';
 import { isOperatingError } from '../lib/errors.ts';
 import { type Percent, percent } from '../lib/units.ts';
-import type { Snapshot } from '../rollout/snapshot.ts';
+import { routeWeight, type Snapshot } from '../rollout/snapshot.ts';
 import type { RouteMark } from '../rollout/views.ts';
 import { confirmRecord } from './confirm-canary.ts';
 import type { Effects } from './effects.ts';
@@ -64,6 +64,18 @@ export async function flinch(
   const { provider, raw } = observedRoute(s, effects, (weight) => weight > action.to);
   const patch = provider.lower(raw, s.deployment.uid, action.to, action.mark);
   await send(raw, patch, effects, signal);
+}
+
+/** Another version of the route with the same weight, for which no raise under way was meant. */
+export async function fence(
+  mark: RouteMark,
+  s: Snapshot,
+  effects: Effects,
+  signal: AbortSignal,
+): Promise<void> {
+  const weight = routeWeight(s);
+  const { provider, raw } = observedRoute(s, effects, (carried) => carried === weight);
+  await send(raw, provider.lower(raw, s.deployment.uid, weight, mark), effects, signal);
 }
 
 /**

@@ -24,6 +24,8 @@ export type Action =
   /** Takes traffic off, with the reason in the same patch; repeated on conflict, never refused. */
   | { readonly kind: 'cut-route'; readonly mark: RouteMark }
   | { readonly kind: 'flinch-route'; readonly to: Percent; readonly mark: RouteMark }
+  /** Leaves the weight; a raise that was sent before and has not landed yet fails. */
+  | { readonly kind: 'fence-route'; readonly mark: RouteMark }
   | { readonly kind: 'restore-route' }
   | { readonly kind: 'adopt-canary'; readonly state: RolloutState }
   | { readonly kind: 'scale-replica-set'; readonly name: string; readonly replicas: number }

@@ -168,6 +168,17 @@ export const ascend: readonly Condition[] = [
  */
 export const sustain: readonly Condition[] = [
   {
+    // A raise whose answer never came may still be under way, and would land on a paused rollout:
+    // it is a compare-and-swap, so any write of the route keeps it from that.
+    name: 'no raise is under way',
+    met: (s, d) => !pauses(s, d) || !isRaising(s),
+    toward: (s, d): Action => {
+      const revision = s.canary?.podHash ?? '';
+      const { rule, because } = d;
+      return { kind: 'fence-route', mark: { kind: 'paused', revision, rule, because, at: s.now } };
+    },
+  },
+  {
     name: 'state is recorded',
     met: (_s, d) =>
       d.goal.kind !== 'record' ||
@@ -226,6 +237,18 @@ export const sustain: readonly Condition[] = [
     toward: (s): Action => ({ kind: 'record', state: stateOf(s) as RolloutState }),
   },
 ];
+
+const pauses = (s: Snapshot, { goal }: Decision): boolean =>
+  goal.kind === 'record' && goal.state.pause !== null && stateOf(s)?.pause === null;
+
+/** Recorded, and the route is as it was then. */
+function isRaising(s: Snapshot): boolean {
+  const step = stateOf(s)?.step;
+  const record = s.route?.record;
+  if (step === undefined || record === undefined || step.inForceAt !== null) return false;
+  const isFenced = record.mark?.kind === 'paused' && record.mark.at >= step.raisedAt;
+  return step.from < step.to && s.route?.weight === step.from && !isFenced;
+}
 
 /**
  * Pods for the weight that is held. Those that the next step will need may be there already, when

@@ -41,6 +41,10 @@ const ended = (s: Snapshot, d: Decision): Outcome => {
 };
 const rejects = (d: Decision): boolean => d.goal.kind === 'roll-back';
 
+/** A lowering of ours to nothing. */
+const isReason = (mark: RouteMark | undefined): boolean =>
+  mark !== undefined && mark.kind !== 'paused';
+
 const markFor = (s: Snapshot, d: Decision): RouteMark => ({
   kind: rejects(d) ? 'rejected' : 'withdrawn',
   revision: s.canary?.podHash ?? s.route?.record?.revision ?? '',
@@ -84,8 +88,7 @@ export const takeTrafficOff: readonly Condition[] = [
     name: 'route carries nothing for the canary',
     met: (s) =>
       s.route?.record === undefined ||
-      (s.route.weight === 0 &&
-        (s.route.record.mark !== undefined || stateOf(s)?.step.index === -1)),
+      (s.route.weight === 0 && (isReason(s.route.record.mark) || stateOf(s)?.step.index === -1)),
     toward: (s, d): Action => ({ kind: 'cut-route', mark: markFor(s, d) }),
   },
 ];

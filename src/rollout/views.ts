@@ -106,8 +106,11 @@ export interface EndpointSliceView extends ObjectView {
   readonly readyPodUids: readonly string[];
 }
 
-/** Why a lowering of ours was made; written in the same patch as the lowering. */
-export type RouteMarkKind = 'rejected' | 'withdrawn' | 'flinch';
+/**
+ * Why a lowering of ours was made; written in the same patch as the lowering. `paused`: nothing was
+ * lowered, but a raise that may be under way was kept from landing.
+ */
+export type RouteMarkKind = 'rejected' | 'withdrawn' | 'flinch' | 'paused';
 
 export interface RouteMark {
   readonly kind: RouteMarkKind;

@@ -45,6 +45,7 @@ test.each([
   [11_001_213, 'a canary Service is created after its rollout was superseded'],
   [6_000_640, 'a leader that has not heard of the record of a raise takes it for a hand'],
   [11_002_754, 'an opt-out comes between a rejection and its notice'],
+  [11_000_142, 'a raise lands after its time-out, when a person has paused the rollout'],
   [20102, 'a raise after an outage of the API server is sized for what the Deployment was'],
 ])('seed %i: %s', async (seed) => {
   const plan = planOf(seed);

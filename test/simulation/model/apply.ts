@@ -84,6 +84,7 @@ export function apply(
     case 'attach-route':
     case 'shift-route':
     case 'flinch-route':
+    case 'fence-route':
     case 'cut-route':
     case 'restore-route':
       return onRoute(action, seen, now, is(changed.route));
@@ -263,6 +264,8 @@ function onRoute(
         markOf: canary,
         byHand: false,
       };
+    case 'fence-route':
+      return now.record < 0 ? undefined : { ...now, routeMark: 'paused', markOf: canary };
     case 'restore-route':
       return { ...now, ...written, record: -1, routeMark: '', weight: 0, byHand: false };
   }

@@ -67,7 +67,7 @@ export interface Cluster {
   /** Template that the route's record names; −1 without. */
   readonly record: number;
   /** `sick`: one pod is to be restarted; `overdue`: it should have been long ago. */
-  readonly routeMark: '' | 'rejected' | 'withdrawn' | 'flinch' | 'sick' | 'overdue';
+  readonly routeMark: '' | 'rejected' | 'withdrawn' | 'flinch' | 'paused' | 'sick' | 'overdue';
   readonly markOf: number;
   readonly weight: number;
   readonly route: 'written' | 'accepted' | 'in-force' | 'refused' | 'refused-long';
@@ -183,7 +183,7 @@ const words = [
   ['none', 'empty', 'full'],
   ['bare', 'released', 'adopted'],
   ['none', 'late', 'broken'],
-  ['', 'rejected', 'withdrawn', 'flinch', 'sick', 'overdue'],
+  ['', 'rejected', 'withdrawn', 'flinch', 'paused', 'sick', 'overdue'],
   ['written', 'accepted', 'in-force', 'refused', 'refused-long'],
   ['none', 'pass', 'fail', 'guard'],
   ['', 'lower', 'return', 'sick'],

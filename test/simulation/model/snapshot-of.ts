@@ -302,7 +302,7 @@ function routeOf(c: Cluster): Partial<Snapshot> {
     revision: hashOf(c.markOf),
     rule: 'evidenceWorse',
     because: 'worse',
-    at: c.routeMark === 'sick' ? now : long,
+    at: c.routeMark === 'sick' || c.routeMark === 'paused' ? now : long,
     ...(isSick ? { pod } : {}),
   };
   const record = {

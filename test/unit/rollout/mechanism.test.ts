@@ -5,7 +5,8 @@ import { decide } from '../../../src/rollout/decide.ts';
 import { brokenBy } from '../../../src/rollout/invariants.ts';
 import { nextWrite } from '../../../src/rollout/mechanism.ts';
 import type { Snapshot } from '../../../src/rollout/snapshot.ts';
-import { noticeId } from '../../../src/rollout/state.ts';
+import { noticeId, type RolloutState } from '../../../src/rollout/state.ts';
+import type { RouteView } from '../../../src/rollout/views.ts';
 import {
   aDeployment,
   aPod,
@@ -382,6 +383,36 @@ test('resuming after somebody lowered the weight raises it again, recorded first
   expect(decision.goal.kind).toBe('record');
   const state = decision.goal.kind === 'record' ? decision.goal.state : paused;
   expect(next({ route, request, state })).toBe('shift-route');
+});
+
+describe('a pause keeps a raise from landing that is still under way', () => {
+  const asked = { verb: 'pause', revision: canaryHash, id: 'two', by: 'ada' } as const;
+  const request = { ...asked, step: undefined };
+  const raise = { index: 1, fromIndex: 0, from: percent(10), to: percent(25), raisedAt: at(-20) };
+  const raising = { ...raise, inForceAt: null };
+  const fenced = (seconds: number) => {
+    const mark = { kind: 'paused', revision: canaryHash, rule: 'r', because: 'b' } as const;
+    const record = { ...(attached.record as object), mark: { ...mark, at: at(seconds) } };
+    return { ...attached, weight: percent(10), record: record as never };
+  };
+  const from = { ...attached, weight: percent(10) };
+  test.each<[string, Partial<RolloutState['step']>, Partial<RouteView>, string]>([
+    ['its answer never came', {}, from, 'fence-route'],
+    ['the route was written for an earlier pause', {}, fenced(-21), 'fence-route'],
+    ['the route was written since', {}, fenced(-19), 'record'],
+    ['it has landed', {}, { ...attached, weight: percent(25) }, 'record'],
+    ['it is in force', { inForceAt: at(-9) }, { ...attached, weight: percent(25) }, 'record'],
+    ['nothing was raised', { from: percent(25) }, { ...attached, weight: percent(25) }, 'record'],
+  ])('%s', (_what, step, route, expected) => {
+    const state = aState({ step: { ...raising, ...step } });
+    expect(next({ request, state, route: aRoute(route) })).toBe(expected);
+  });
+  test('nor does the mark of a pause stand for a reason to take all traffic off', () => {
+    const verdict = fail;
+    const step = { ...raising, fromIndex: -1, index: 0, from: percent(0) };
+    const route = aRoute({ ...fenced(-19), weight: percent(0) });
+    expect(next({ verdict, state: aState({ step }), route })).toBe('cut-route');
+  });
 });
 
 describe('no write breaks an invariant, whatever is observed', () => {
