@@ -41,6 +41,23 @@ export async function shift(
   await send(raw, provider.shift(raw, s.deployment.uid, action.to), effects, signal);
 }
 
+/**
+ * Before what relies on the route giving all requests to the canary: after an outage of the API
+ * server its watch may be behind the others, and a hand may have lowered the weight meanwhile.
+ */
+export async function confirmAllToCanary(
+  s: Snapshot,
+  effects: Effects,
+  signal: AbortSignal,
+): Promise<void> {
+  if (s.route === undefined) return;
+  const { provider, raw } = routeOf(s, effects);
+  const fresh = await effects.client.get(refOf(raw), signal);
+  effects.accept(fresh);
+  const { weight } = provider.read(fresh, s.deployment.uid, s.service?.name ?? '');
+  if (weight !== 100) throw outdated(`HTTPRoute ${raw.metadata.name}`);
+}
+
 async function confirmDeployment(
   s: Snapshot,
   effects: Effects,

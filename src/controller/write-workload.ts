@@ -26,6 +26,7 @@ import type { Effects } from './effects.ts';
 import { outdated, unlessGone } from './outdated.ts';
 import { readDeployment } from './read-deployment.ts';
 import { resumeNatively } from './write-deployment.ts';
+import { confirmAllToCanary } from './write-route.ts';
 
 export async function deleteReplicaSet(
   target: { readonly name: string; readonly uid: string },
@@ -117,6 +118,8 @@ export async function pinService(
 ): Promise<void> {
   const { service } = s;
   if (service === undefined) throw outdated('the Service');
+  if (podHash !== null && podHash === s.canary?.podHash)
+    await confirmAllToCanary(s, effects, signal);
   const patch = {
     metadata: { annotations: { [pinAnnotation]: podHash === null ? null : s.deployment.uid } },
     spec: { selector: { [pinKey]: podHash } },
@@ -165,6 +168,7 @@ export async function adoptCanary(
   if (spec['paused'] !== true || spec['replicas'] !== canary.replicas) {
     throw outdated(`Deployment ${s.deployment.name}`);
   }
+  await confirmAllToCanary(s, effects, signal);
   const numbers = [s.stable, ...s.active, canary].map((set) =>
     Number(set?.annotations[revisionAnnotation] ?? 0),
   );

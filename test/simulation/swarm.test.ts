@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type Fault, planOf } from './swarm/plan.ts';
+import { type Fault, type Plan, planOf } from './swarm/plan.ts';
 import { reportOf } from './swarm/report.ts';
 import { runPlan, tracePlan } from './swarm/run.ts';
 import { fewest, shrink } from './swarm/shrink.ts';
@@ -49,6 +49,23 @@ test.each([
   [20102, 'a raise after an outage of the API server is sized for what the Deployment was'],
 ])('seed %i: %s', async (seed) => {
   const plan = planOf(seed);
+  const outcome = await runPlan(plan);
+  expect(outcome.violations.length > 0 ? await reportOf(plan, outcome) : '').toBe('');
+});
+
+test('a hand lowers the weight while the Service is about to lead to the canary', async () => {
+  const calm = { mode: 'on-change', replicas: 1, steps: '1,20', latency: false } as const;
+  const plan: Plan = {
+    ...calm,
+    seed: 1,
+    qualities: { v2: 'good', v3: 'good' },
+    acts: [
+      { at: 7830, kind: 'request', verb: 'promote' },
+      { at: 15_908, kind: 'reweigh', canaryPercent: 0 },
+    ],
+    processes: 1,
+    faults: [{ kind: 'no-api', span: { from: 8522, to: 17_229 } }],
+  };
   const outcome = await runPlan(plan);
   expect(outcome.violations.length > 0 ? await reportOf(plan, outcome) : '').toBe('');
 });
