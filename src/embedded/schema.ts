@@ -137,7 +137,7 @@ function pruneList(
     if (pruned !== was) same = false;
     return pruned;
   });
-  return same ? old : kept;
+  return same && isArray(before) ? before : kept;
 }
 
 function pruneObject(

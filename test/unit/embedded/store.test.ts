@@ -6,6 +6,7 @@ import {
   intersect,
   isEmptySet,
   members,
+  overlaps,
   subtract,
   unite,
 } from '../../../src/embedded/field-set.ts';
@@ -120,6 +121,7 @@ describe('field sets', () => {
         expect(paths(unite(a, b))).toEqual(new Set([...of, ...inB]));
         expect(paths(subtract(a, b))).toEqual(new Set([...of].filter((path) => !inB.has(path))));
         expect(paths(intersect(a, b))).toEqual(new Set([...of].filter((path) => inB.has(path))));
+        expect(overlaps(a, b)).toBe([...of].some((path) => inB.has(path)));
         expect(isEmptySet(subtract(a, a))).toBe(true);
         expect(equalSets(unite(a, a), a)).toBe(true);
       }),
