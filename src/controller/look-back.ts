@@ -5,6 +5,7 @@ import type {
   EvidenceRequest,
   Reading,
   SeriesSet,
+  UnusableCode,
 } from '../metric-sources/metric-source.ts';
 import type { CompiledCheck } from '../metric-sources/template.ts';
 import { cellWidth } from './evidence.ts';
@@ -23,24 +24,37 @@ export interface LookBack {
   readonly width: Millis;
 }
 
+/** Answers that a source gives while it is away or ill, and not because of what was asked. */
+const passing: ReadonlySet<UnusableCode> = new Set([
+  'unreachable',
+  'timeout',
+  'cancelled',
+  'secret-unreadable',
+  'http-error',
+  'partial',
+  'clock-skew',
+]);
+
 /**
  * Stable before a rollout, as far back as the configuration says and as closely as fits into an
- * answer; `undefined` without one. Looks at a native histogram may be minutes apart, and pods
- * younger than two of them show no request in between: then the last minutes alone are looked at,
- * as often as a counter is.
+ * answer; `undefined` without one, `away` when another try may get one. What takes the source
+ * too long is asked for the last minutes alone. Looks at a native histogram may be minutes
+ * apart, and pods younger than two of them show no request in between: then the last minutes
+ * alone are looked at, as often as a counter is.
  */
 export async function lookBack(
   check: CompiledCheck,
   names: EvidenceNames,
   at: Instant,
   parts: Pick<Parts, 'sources' | 'settings'>,
-): Promise<LookBack | undefined> {
+): Promise<LookBack | 'away' | undefined> {
   const look = async (window: Millis, resolution: Millis): Promise<Reading | undefined> => {
     const request: EvidenceRequest = { id: check.name, check, names, window, resolution };
     const source = parts.sources.get(check.source);
     const readings = await source?.read([request], at, AbortSignal.timeout(5000));
     return readings?.get(check.name);
   };
+  const lately = () => look(millis(nativeLooks * cellWidth), cellWidth);
   const { history } = parts.settings.config.limits;
   let width = check.native ? Math.max(cellWidth, Math.round(history / nativeLooks)) : cellWidth;
   let whole = await look(history, millis(width));
@@ -49,10 +63,15 @@ export async function lookBack(
     width *= thinning;
     whole = await look(history, millis(width));
   }
-  if (whole?.kind !== 'series') return undefined;
+  if (whole?.kind === 'unusable' && whole.code === 'timeout') {
+    whole = await lately();
+    width = cellWidth;
+  }
+  if (whole?.kind === 'unusable') return passing.has(whole.code) ? 'away' : undefined;
+  if (whole === undefined) return undefined;
   const far = { set: whole, width: millis(width) };
   if (!check.native || width === cellWidth || historyOf(whole).requests > 0) return far;
-  const near = await look(millis(nativeLooks * cellWidth), cellWidth);
+  const near = await lately();
   return near?.kind === 'series' ? { set: near, width: cellWidth } : far;
 }
 

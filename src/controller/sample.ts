@@ -1,7 +1,8 @@
 import type { CheckPrior } from '../analysis/counts.ts';
 import type { GaugePolicy } from '../analysis/policy.ts';
 import { restartPrior } from '../analysis/restart-counts.ts';
-import { describeSpan, type Millis } from '../lib/units.ts';
+import { sleep } from '../lib/clock.ts';
+import { describeSpan, type Millis, seconds } from '../lib/units.ts';
 import type { EvidenceNames } from '../metric-sources/metric-source.ts';
 import type { Decision } from '../rollout/decision.ts';
 import { type Snapshot, stateOf, wantedRevision } from '../rollout/snapshot.ts';
@@ -31,7 +32,7 @@ export function sample(s: Snapshot, decision: Decision, memory: RolloutMemory, p
   }
   if (!memory.askedPriors) {
     memory.askedPriors = true;
-    void readPriors(s, names, memory, parts);
+    void askPriors(s, names, memory, parts);
   }
   if (memory.bounds === undefined && state.bounds === null) return;
   const policy = policyOf(state, memory, parts);
@@ -67,17 +68,41 @@ function namesOf(s: Snapshot): EvidenceNames | undefined {
   };
 }
 
+/** So long a source that is away is asked again what stable was like, and so often. */
+const priorPatience = seconds(45);
+const priorPause = seconds(5);
+
+/**
+ * Asks until the source has answered: a check that compares latency is left out of the whole
+ * rollout without an answer, which a source that is away for a moment must not bring about.
+ */
+async function askPriors(
+  s: Snapshot,
+  names: EvidenceNames,
+  memory: RolloutMemory,
+  parts: Parts,
+): Promise<void> {
+  const { rollout } = memory;
+  const end = parts.clock.monotonic() + priorPatience;
+  while (!(await readPriors(s, names, memory, parts, parts.clock.monotonic() < end))) {
+    await sleep(parts.clock, priorPause);
+    if (memory.rollout !== rollout) return;
+  }
+}
+
 /**
  * One look back at stable before the first weight: bad rates, dispersion, and the bucket bounds
- * worth comparing. Where
- * there is no answer the tests are slower, and latency is not compared; never wrong.
+ * worth comparing. Where there is no answer the tests are slower, and latency is not compared;
+ * never wrong.
+ * @returns false when bounds are still to be chosen and the source may answer later
  */
 async function readPriors(
   s: Snapshot,
   names: EvidenceNames,
   memory: RolloutMemory,
   parts: Parts,
-): Promise<void> {
+  isPatient: boolean,
+): Promise<boolean> {
   const state = stateOf(s);
   const priors: Record<string, CheckPrior> = {};
   const bounds: Record<string, readonly number[]> = {};
@@ -87,8 +112,9 @@ async function readPriors(
     if (isOfRestarts) priors[name] = restartPrior(s.pods.stable, s.now);
     if (check === undefined) continue;
     const gauge = gaugeOf(name, parts);
-    const seen = await lookBack(check, names, s.now, parts);
-    if (seen === undefined) continue;
+    const seen = await lookBack(check, names, parts.clock.now(), parts);
+    if (seen === 'away' && isPatient && state?.bounds === null) return false;
+    if (seen === 'away' || seen === undefined) continue;
     const { set, width } = seen;
     if (check.kind === 'ratio' || check.kind === 'histogram') memory.stableRate ??= rateOf(set);
     if (check.kind === 'histogram') {
@@ -101,6 +127,7 @@ async function readPriors(
   memory.bounds = state?.bounds ?? bounds;
   if (state?.bounds === null) tellSkipped(s, bounds, parts);
   parts.wake(keyOf(s));
+  return true;
 }
 
 /** Who asked for a comparison must know that it is not made. */

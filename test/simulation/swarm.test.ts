@@ -46,6 +46,7 @@ test.each([
   [6_000_640, 'a leader that has not heard of the record of a raise takes it for a hand'],
   [11_002_754, 'an opt-out comes between a rejection and its notice'],
   [11_000_142, 'a raise lands after its time-out, when a person has paused the rollout'],
+  [11_000_861, 'the source is away when it is asked what latency was like before'],
   [20102, 'a raise after an outage of the API server is sized for what the Deployment was'],
 ])('seed %i: %s', async (seed) => {
   const plan = planOf(seed);

@@ -59,8 +59,8 @@ async function lookedBack(check: string, answer: (request: EvidenceRequest) => R
   };
   const parts = { settings, sources: new Map([['default', source]]) };
   const seen = await lookBack(checkNamed(check, compiled), namesOf(), at, parts);
-  const told = seen && { requests: historyOf(seen.set).requests, width: seen.width / 1000 };
-  return { asked, told };
+  if (seen === 'away' || seen === undefined) return { asked, told: seen };
+  return { asked, told: { requests: historyOf(seen.set).requests, width: seen.width / 1000 } };
 }
 
 const hourRarely = [3600, 225];
@@ -100,8 +100,9 @@ test.each([
 ])('a %s histogram of %s is looked at as closely as fits', async (kind, _what, size, widths) => {
   const { asked, told } = await lookedBack(kind, crowded(size));
   expect(asked).toEqual(widths.map((width) => [3600, width]));
-  expect(told?.width).toBe(widths.at(-1));
-  expect(told?.requests).toBeGreaterThan(20_000);
+  const seen = told === 'away' ? undefined : told;
+  expect(seen?.width).toBe(widths.at(-1));
+  expect(seen?.requests).toBeGreaterThan(20_000);
 });
 
 test('what never fits is given up', async () => {
@@ -110,7 +111,27 @@ test('what never fits is given up', async () => {
   expect(told).toBeUndefined();
 });
 
-test('without an answer there is no second question', async () => {
-  const seen = await lookedBack('native', () => unusable('timeout', 'late'));
-  expect(seen).toEqual({ asked: [hourRarely], told: undefined });
+test.each([
+  ['unreachable', 'away'],
+  ['http-error', 'away'],
+  ['partial', 'away'],
+  ['clock-skew', 'away'],
+  ['arms-not-separable', undefined],
+  ['no-stable-data', undefined],
+] as const)('an answer that is %s is %s, without a second question', async (code, told) => {
+  const seen = await lookedBack('native', () => unusable(code, 'it said so'));
+  expect(seen).toEqual({ asked: [hourRarely], told });
+});
+
+test.each([
+  ['classic', [3600, 15]],
+  ['native', hourRarely],
+])('a %s history that takes too long is asked for the last minutes', async (check, first) => {
+  const late = unusable('timeout', 'late');
+  const asked = [first, minutesOften];
+  const seen = await lookedBack(check, (request) =>
+    request.window > minutes(5) ? late : readingOf(request, minutes(60)),
+  );
+  expect(seen).toEqual({ asked, told: { requests: 2250, width: 15 } });
+  expect(await lookedBack(check, () => late)).toEqual({ asked, told: 'away' });
 });
