@@ -1,4 +1,5 @@
-// npm run bench:placed [-- --only promotion,rollback] [-- --every 10] [-- --threads 2] [-- --minutes 5]
+// npm run bench:placed [-- --only promotion,rollback] [-- --every 10] [-- --threads 2]
+// npm run bench:placed -- --minutes 5    as many as there is time for
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { workloads } from '../../test/simulation/placed/workloads.ts';

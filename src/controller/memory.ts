@@ -10,6 +10,7 @@ import type { PollStream } from '../metric-sources/poll-stream.ts';
 import type { ActionKind } from '../rollout/action.ts';
 import type { Decision } from '../rollout/decision.ts';
 import type { RestartedPod, RolloutState } from '../rollout/state.ts';
+import type { Since } from '../rollout/views.ts';
 import type { Readings } from './evidence.ts';
 
 /** What the figures of the checks in the metrics were made of. */
@@ -29,10 +30,8 @@ export interface RolloutMemory {
   rollout: string | undefined;
   /** The recorded state as last read: passes and changes of status are many, records few. */
   decoded: { text: string; deploymentUid: string; state: RolloutState | 'unreadable' } | undefined;
-  /** Route generation last seen, when it was first seen, and when it was first seen accepted. */
-  route:
-    | { generation: number; writtenSince: Instant; acceptedSince: Instant | undefined }
-    | undefined;
+  /** Route generation last seen, since when it is refused, and when it was first seen accepted. */
+  route: { generation: number; refusedSince: Since; acceptedSince: Since } | undefined;
   endpoints: { podHash: string; settledSince: Instant } | undefined;
   canaryUnavailableSince: Instant | undefined;
   adoptedSince: Instant | undefined;

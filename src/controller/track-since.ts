@@ -7,7 +7,7 @@ type Moments = Pick<
   Snapshot,
   | 'adoptedSince'
   | 'routeAcceptedSince'
-  | 'routeWrittenSince'
+  | 'routeRefusedSince'
   | 'endpointsSettledSince'
   | 'canaryUnavailableSince'
   | 'problemsSince'
@@ -31,7 +31,7 @@ export function trackSince(
   return {
     adoptedSince: memory.adoptedSince,
     routeAcceptedSince: route?.acceptedSince,
-    routeWrittenSince: route?.writtenSince,
+    routeRefusedSince: route?.refusedSince,
     endpointsSettledSince: trackEndpoints(s, memory, now),
     canaryUnavailableSince: memory.canaryUnavailableSince,
     problemsSince: trackProblems(s, memory, now),
@@ -59,7 +59,7 @@ function trackRoute(s: Pick<Snapshot, 'route'>, memory: RolloutMemory, now: Inst
   const before = memory.route?.generation === route.generation ? memory.route : undefined;
   memory.route = {
     generation: route.generation,
-    writtenSince: before?.writtenSince ?? now,
+    refusedSince: route.refusal === undefined ? undefined : (before?.refusedSince ?? now),
     acceptedSince: route.accepted ? (before?.acceptedSince ?? now) : undefined,
   };
   return memory.route;

@@ -10,7 +10,7 @@ import { DeploymentController } from './controllers/deployment.ts';
 import { EndpointSliceController } from './controllers/endpoint-slice.ts';
 import { createEventRecorder, silentRecorder } from './controllers/event-recorder.ts';
 import { GarbageCollector } from './controllers/garbage-collector.ts';
-import { GatewayController } from './controllers/gateway.ts';
+import { GatewayController, type RouteRefusal } from './controllers/gateway.ts';
 import { Kubelet, type PodRuntime } from './controllers/kubelet.ts';
 import { startNamespaceController } from './controllers/namespace.ts';
 import { ReplicaSetController } from './controllers/replica-set.ts';
@@ -25,6 +25,8 @@ export type EmbeddedClusterOptions = {
   readonly controllerDelayMillis?: number;
   /** From a change of a route to its new status; 20 if absent. */
   readonly gatewayDelayMillis?: number;
+  /** A gateway that takes no route for a while. */
+  readonly routeRefusal?: RouteRefusal;
   /** Events of the controllers (not those of clients); on if absent. */
   readonly events?: boolean;
   readonly historyLimit?: number;
@@ -80,7 +82,7 @@ export function createEmbeddedCluster(options: EmbeddedClusterOptions): Embedded
     new EndpointSliceController(context),
     new GarbageCollector(context),
     startNamespaceController(context),
-    new GatewayController(context, options.gatewayDelayMillis ?? 20),
+    new GatewayController(context, options.gatewayDelayMillis ?? 20, options.routeRefusal),
   ];
   if (options.autoscaler !== undefined)
     controllers.push(startAutoscaler(context, options.autoscaler));

@@ -283,7 +283,7 @@ function resume(s: Snapshot, state: RolloutState): Answer {
 function refusedRoute(s: Snapshot): Answer | undefined {
   const refusal = s.route?.refusal;
   if (refusal === undefined || s.route?.record === undefined) return undefined;
-  const waited = s.routeWrittenSince === undefined ? 0 : elapsed(s.routeWrittenSince, s.now);
+  const waited = s.routeRefusedSince === undefined ? 0 : elapsed(s.routeRefusedSince, s.now);
   return waited >= s.limits.routeAccepted
     ? rollBack(s, 'routeRefused', `the gateway refuses the route: ${refusal}`)
     : answer(

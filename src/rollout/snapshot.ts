@@ -90,8 +90,8 @@ export interface Snapshot {
   readonly route: RouteView | undefined;
   /** The route has been accepted at its present generation since. */
   readonly routeAcceptedSince: Since;
-  /** The present generation of the route was first seen. */
-  readonly routeWrittenSince: Since;
+  /** The gateway has refused the present generation of the route since. */
+  readonly routeRefusedSince: Since;
   readonly pods: {
     readonly stable: readonly PodView[];
     readonly canary: readonly PodView[];

@@ -211,7 +211,7 @@ export function aSnapshot(change: Partial<Snapshot> = {}): Snapshot {
     leftoverServices: [],
     route: aRoute(),
     routeAcceptedSince: at(-20),
-    routeWrittenSince: at(-21),
+    routeRefusedSince: undefined,
     pods: { stable: stablePods, canary: canaryPods },
     endpoints: {
       stable: new Set(stablePods.map((pod) => pod.uid)),

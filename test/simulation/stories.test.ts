@@ -52,6 +52,32 @@ test('Prometheus is away for a minute: held, never judged, and it goes on by its
   expect(told()).toEqual(['hold', 'promotion']);
 });
 
+test('the gateway refuses a route of long ago for a moment: held, not given up', async () => {
+  await world.release('v2');
+  await untilWeight(5);
+  world.traffic.outage = true;
+  await world.clock.advance(seconds(90));
+  world.refused = 'ResolvedRefs';
+  await world.clock.advance(seconds(2));
+  expect(world.weight).toBe(5);
+  world.refused = undefined;
+  world.traffic.outage = false;
+  await world.settle();
+  expect(versions()).toEqual(all('v2'));
+  expect(told()).toEqual(['hold', 'promotion']);
+});
+
+test('the gateway refuses the route for more than a minute: rolled back', async () => {
+  await world.release('v2');
+  await untilWeight(5);
+  world.refused = 'Accepted';
+  await world.clock.runUntil(() => world.weight === 0, seconds(70));
+  world.refused = undefined;
+  await world.settle();
+  expect(versions()).toEqual(all('v1'));
+  expect(told()).toEqual(['hold', 'rollback']);
+});
+
 test('a newer revision takes the place of the canary', async () => {
   await world.release('v2');
   await untilWeight(50);

@@ -136,6 +136,7 @@ export class World {
   readonly #config;
   readonly #checks;
   readonly #options: WorldOptions;
+  #refused: 'Accepted' | 'ResolvedRefs' | undefined;
 
   constructor(options: WorldOptions = {}) {
     this.#options = options;
@@ -147,6 +148,7 @@ export class World {
       clock: this.clock,
       random,
       events: false,
+      routeRefusal: () => this.#refused,
       ...(options.autoscaled === true ? { autoscaler: { usage, everyMillis: 5000 } } : {}),
     });
     const { config, checks } = shipped();
@@ -329,6 +331,16 @@ export class World {
     const { signal } = new AbortController();
     const answer = await this.cluster.transport().request(request, signal);
     if (answer.status !== 200) throw new Error(JSON.stringify(answer.json));
+  }
+
+  /** What the gateway refuses of every route from now on; it says so at once. */
+  set refused(value: 'Accepted' | 'ResolvedRefs' | undefined) {
+    this.#refused = value;
+    const group = 'gateway.networking.k8s.io/v1';
+    const gateway = this.cluster.find(group, 'gateways', this.namespace, 'gw');
+    if (gateway === undefined) return;
+    const annotations = { 'example.com/refuses': value ?? 'nothing' };
+    this.cluster.apply({ ...gateway, metadata: { ...gateway.metadata, annotations } });
   }
 
   /** The weight that the route gives to a canary. */

@@ -22,12 +22,16 @@ type Condition = {
   readonly message: string;
 };
 
+/** What a gateway does not take of a route, whatever it says; undefined: as its rules are. */
+export type RouteRefusal = () => 'Accepted' | 'ResolvedRefs' | undefined;
+
 /**
  * Writes the status of GatewayClasses, Gateways and HTTPRoutes, as a gateway's control plane
  * does.
  */
 export class GatewayController implements Controller {
   readonly #context: ControllerContext;
+  readonly #refusal: RouteRefusal;
   readonly #resources: {
     readonly classes: Resource;
     readonly gateways: Resource;
@@ -36,8 +40,9 @@ export class GatewayController implements Controller {
   readonly #loop: ControlLoop;
   readonly #unsubscribe: () => void;
 
-  constructor(context: ControllerContext, statusDelayMillis: number) {
+  constructor(context: ControllerContext, statusDelayMillis: number, refusal?: RouteRefusal) {
     this.#context = context;
+    this.#refusal = refusal ?? (() => undefined);
     const named = (plural: string) => context.server.resource(`${group}/v1`, plural);
     this.#resources = {
       classes: named('gatewayclasses'),
@@ -173,6 +178,7 @@ export class GatewayController implements Controller {
 
   #syncRoute(route: KubernetesObject): void {
     const old = asArray(asObject(route.status).parents).map(asObject);
+    const refused = this.#refusal();
     const foreign = old.filter((parent) => parent.controllerName !== gatewayController);
     const own = asArray(asObject(route.spec).parentRefs)
       .map(asObject)
@@ -188,10 +194,13 @@ export class GatewayController implements Controller {
           {
             parentRef: ref,
             controllerName: gatewayController,
-            conditions: this.#conditions(route, before, [
-              acceptance(gateway, ref),
-              this.#resolution(route),
-            ]),
+            conditions: this.#conditions(
+              route,
+              before,
+              [acceptance(gateway, ref), this.#resolution(route)].map((condition) =>
+                condition.type === refused ? refusedFor(condition) : condition,
+              ),
+            ),
           },
         ];
       });
@@ -281,6 +290,13 @@ export class GatewayController implements Controller {
     );
   }
 }
+
+const refusedFor = (condition: Condition): Condition => ({
+  ...condition,
+  status: 'False',
+  reason: 'Pending',
+  message: 'The gateway does not take the route',
+});
 
 function acceptance(gateway: KubernetesObject, ref: JsonObject): Condition {
   const listeners = asArray(asObject(gateway.spec).listeners).map(asObject);

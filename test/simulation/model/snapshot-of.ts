@@ -321,7 +321,7 @@ function routeOf(c: Cluster): Partial<Snapshot> {
       record: c.record < 0 ? undefined : record,
     }),
     routeAcceptedSince: accepted ? (c.route === 'in-force' ? long : now) : undefined,
-    routeWrittenSince: c.route === 'refused-long' ? long : now,
+    routeRefusedSince: c.route === 'refused-long' ? long : now,
   };
 }
 

@@ -286,13 +286,13 @@ const rows: Row[] = [
   ],
   [
     'the gateway refuses the route',
-    { route: aRoute({ accepted: false, refusal: 'no' }), routeWrittenSince: at(-5) },
+    { route: aRoute({ accepted: false, refusal: 'no' }), routeRefusedSince: at(-5) },
     'routeRefused',
     'hold',
   ],
   [
     'the gateway refuses the route for long',
-    { route: aRoute({ accepted: false, refusal: 'no' }), routeWrittenSince: at(-60) },
+    { route: aRoute({ accepted: false, refusal: 'no' }), routeRefusedSince: at(-60) },
     'routeRefused',
     'roll-back',
   ],
