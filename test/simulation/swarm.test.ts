@@ -29,6 +29,7 @@ test(`${seeds} seeds end well, whatever goes wrong`, async () => {
     'lease',
     'no-api',
     'no-gateway',
+    'no-route-accept',
     'prometheus',
     'read',
     'slow-gateway',

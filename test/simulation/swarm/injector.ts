@@ -150,6 +150,14 @@ function schedule(
       case 'no-gateway':
         during(fault.kind, fault.span, () => noGateway(world));
         break;
+      case 'no-route-accept':
+        during(`${fault.kind} ${fault.condition}`, fault.span, () => {
+          world.refused = fault.condition;
+          return () => {
+            world.refused = undefined;
+          };
+        });
+        break;
       case 'no-api':
         during(fault.kind, fault.span, () => noApi(world, state));
         break;

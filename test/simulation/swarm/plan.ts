@@ -30,8 +30,11 @@ export type Fault =
   | { readonly kind: 'event'; readonly nth: number; readonly fault: EventFault }
   | { readonly kind: 'prometheus'; readonly code: UnusableCode; readonly span: Span }
   | { readonly kind: 'slow-gateway' | 'no-gateway' | 'no-api'; readonly span: Span }
+  | { readonly kind: 'no-route-accept'; readonly condition: RouteCondition; readonly span: Span }
   | { readonly kind: 'expire-watches' | 'end-watches'; readonly at: number }
   | { readonly kind: 'stall'; readonly process: number; readonly span: Span };
+
+export type RouteCondition = 'Accepted' | 'ResolvedRefs';
 
 /** Of a stale read the revision is told by its age. */
 export type Wrong =
@@ -79,7 +82,8 @@ export function planOf(seed: number): Plan {
     faults: drawFaults(draw, processes),
   };
   // Drawn last: the rest of a plan is what its seed always was.
-  return { ...plan, acts: [...acts, ...drawMoreActs(draw)] };
+  const more = drawMoreActs(draw);
+  return { ...plan, acts: [...acts, ...more], faults: [...plan.faults, ...drawRefusal(draw)] };
 }
 
 interface Drawer {
@@ -129,6 +133,15 @@ function drawActs(draw: Drawer): readonly Act[] {
     default:
       return [];
   }
+}
+
+/** For some of the seeds, and now and then for so long that the rollout is given up. */
+function drawRefusal(draw: Drawer): readonly Fault[] {
+  if (!draw.chance(0.12)) return [];
+  const kind = 'no-route-accept';
+  const condition = draw.of(['Accepted', 'ResolvedRefs'] as const);
+  const longest = draw.of([2000, 20_000, 100_000]);
+  return [{ kind, condition, span: drawSpan(draw, 200, longest) }];
 }
 
 /** A second story beside the first, for some of the seeds. */
@@ -184,7 +197,7 @@ function drawAutoscaler(draw: Drawer, at: number): readonly Act[] {
 
 type Kind = Fault['kind'];
 
-const kinds: readonly Kind[] = [
+const kinds: readonly Exclude<Kind, 'no-route-accept'>[] = [
   'crash',
   'write',
   'read',
@@ -208,12 +221,12 @@ function drawFaults(draw: Drawer, processes: number): readonly Fault[] {
   });
 }
 
-function mostOf(kind: Kind): number {
+function mostOf(kind: (typeof kinds)[number]): number {
   if (kind === 'event') return 12;
   return kind === 'write' || kind === 'read' || kind === 'lease' ? 5 : 2;
 }
 
-function drawFault(kind: Kind, draw: Drawer, processes: number): Fault {
+function drawFault(kind: (typeof kinds)[number], draw: Drawer, processes: number): Fault {
   switch (kind) {
     case 'crash':
       return { kind, write: draw.between(1, 25), moment: draw.of(['before', 'after'] as const) };

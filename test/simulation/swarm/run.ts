@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { millis, seconds } from '../../../src/lib/units.ts';
+import { defaultLimits } from '../../../src/rollout/state.ts';
 import type { RouteTruth } from '../oracle-view.ts';
 import { createOracles, differences, type Oracles } from '../oracles.ts';
 import { type RouteEdit, routeEdits } from '../route-edits.ts';
@@ -46,7 +47,7 @@ export async function tracePlan(plan: Plan): Promise<Traced> {
 /** Stories without acts end as they do when nothing goes wrong. */
 async function compared(plan: Plan, running: Promise<Outcome>): Promise<Outcome> {
   const outcome = await running;
-  if (plan.acts.length > 0 || plan.faults.length === 0) return outcome;
+  if (plan.acts.length > 0 || plan.faults.length === 0 || isGivenUp(plan)) return outcome;
   const known = calmEnds.get(storyOf(plan));
   const calm = known ?? (await undisturbed(plan));
   return {
@@ -56,11 +57,19 @@ async function compared(plan: Plan, running: Promise<Outcome>): Promise<Outcome>
   };
 }
 
+/** A gateway that takes no route for so long may end a good rollout. */
+const isGivenUp = ({ faults }: Plan): boolean =>
+  faults.some(({ kind, ...fault }) => {
+    if (kind !== 'no-route-accept' || !('span' in fault)) return false;
+    return fault.span.to - fault.span.from >= defaultLimits.routeAccepted;
+  });
+
 const calmEnds = new Map<string, Outcome>();
 
 /** What tells stories without acts apart: of them nobody releases v3. */
-const storyOf = ({ mode, replicas, steps, latency, qualities: { v2 } }: Plan): string =>
-  JSON.stringify({ mode, replicas, steps, latency, v2 });
+function storyOf({ seed: _, faults: __, processes: ___, qualities, ...story }: Plan): string {
+  return JSON.stringify({ ...story, v2: qualities.v2 });
+}
 
 async function undisturbed(plan: Plan): Promise<Outcome> {
   const calm = await runStory({ ...plan, seed: 1, processes: 1, faults: [] }, silent);
@@ -280,8 +289,10 @@ function ignored(plan: Plan): readonly string[] {
   const twiceBad = Object.values(plan.qualities).every((quality) => quality !== 'good');
   const slow = plan.latency && Object.values(plan.qualities).includes('slow');
   return [
-    // All pods go with it, and the garbage collector need not wait for us.
+    // All pods go with it, the garbage collector need not wait for us, and what a notice would say
+    // is gone.
     ...(deleted ? ['lost requests', 'I1 endpoints', 'I2 Service', 'I10 order: the route was'] : []),
+    ...(deleted ? ['notices: nobody was told'] : []),
     // A person has asked for it.
     ...(promoted ? ['S2 false promotion', 'L2 exposure'] : []),
     // Or to be shown once more.
