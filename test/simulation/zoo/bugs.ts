@@ -1,5 +1,6 @@
 import type { Verdict } from '../../../src/analysis/verdict.ts';
-import { percent } from '../../../src/lib/units.ts';
+import type { KubernetesRequest } from '../../../src/kubernetes/transport.ts';
+import { millis, percent } from '../../../src/lib/units.ts';
 import { ascend, sustain } from '../../../src/rollout/ascend.ts';
 import { descend } from '../../../src/rollout/descend.ts';
 import { promote } from '../../../src/rollout/promote.ts';
@@ -9,6 +10,7 @@ import type { SceneName } from './scenes.ts';
 import {
   type Bug,
   together,
+  withClock,
   withCondition,
   withOrder,
   withoutConditions,
@@ -77,6 +79,35 @@ const ofEvidence: readonly Specimen[] = [
 const zeros = ({ values }: { readonly values: readonly number[] }) => values.map(() => 0);
 const growing = ({ times }: { readonly times: readonly number[] }) =>
   times.map((time) => Math.floor((time - 1_767_225_600_000) / 100));
+
+const ofPeople: readonly Specimen[] = [
+  { name: 'a retry is ignored', scene: 'tried again', ...withoutRule('retryRequested') },
+  {
+    name: 'a Service that was applied anew leads to the canary (T13)',
+    scene: 'the Service is applied anew',
+    ...withoutConditions(sustain, 'Service stays pinned'),
+  },
+];
+
+const ofTrouble: readonly Specimen[] = [
+  {
+    name: 'a canary whose image cannot be pulled is waited for',
+    scene: 'no such image',
+    ...withoutRule('podsBroken'),
+  },
+  {
+    name: 'a gateway that refuses the route is waited for',
+    scene: 'the gateway refuses',
+    ...withoutRule('routeRefused'),
+  },
+  {
+    name: 'samples of ten Prometheus are added up',
+    scene: 'few requests',
+    ...withSeries((all) =>
+      all.map((one) => ({ ...one, values: one.values.map((value) => value * 10) })),
+    ),
+  },
+];
 
 const ofSteps: readonly Specimen[] = [
   {
@@ -154,6 +185,7 @@ const ofSteps: readonly Specimen[] = [
 ];
 
 const zero = percent(0);
+const endless = millis(86_400_000);
 
 const ofPromotion: readonly Specimen[] = [
   {
@@ -271,6 +303,50 @@ const ofRollback: readonly Specimen[] = [
 
 const ofTransport: readonly Specimen[] = [
   {
+    name: 'the route is written without a precondition',
+    scene: 'a hand lowers, and is seen late',
+    ...withTransport((inner) => ({
+      ...inner,
+      request: (request, signal) =>
+        inner.request(isRouteWrite(request) ? blind(request) : request, signal),
+    })),
+  },
+  {
+    name: 'a conflict is met by the same write once more (retry on conflict)',
+    scene: 'a hand lowers, and is seen late',
+    ...withTransport((inner) => ({
+      ...inner,
+      request: async (request, signal) => {
+        const answer = await inner.request(request, signal);
+        const isLost = answer.status === 409 && isRouteWrite(request);
+        return isLost ? inner.request(blind(request), signal) : answer;
+      },
+    })),
+  },
+  {
+    name: 'everybody leads (Argo 2117)',
+    scene: 'two processes',
+    start: (world, process) => {
+      const { identity: _nobody, ...rest } = process ?? {};
+      return world.start(undefined, rest);
+    },
+  },
+  {
+    name: 'a timer that has fired is not armed again',
+    scene: 'good',
+    ...withClock((inner) => {
+      let armed = 0;
+      return {
+        now: () => inner.now(),
+        monotonic: () => inner.monotonic(),
+        after: (span, callback) => {
+          if (span >= 900 && span <= 1100) armed += 1;
+          return inner.after(armed > 5 && span >= 900 ? endless : span, callback);
+        },
+      };
+    }),
+  },
+  {
     name: 'a watch dies silently (client-node 596)',
     scene: 'good',
     ...withTransport((inner) => ({
@@ -294,6 +370,15 @@ const ofTransport: readonly Specimen[] = [
   },
 ];
 
+const isRouteWrite = ({ method, path }: KubernetesRequest): boolean =>
+  method === 'PATCH' && path.includes('httproutes');
+
+/** The body without what ties it to the object that was read. */
+function blind(request: KubernetesRequest): KubernetesRequest {
+  const { metadata, ...rest } = request.body as { readonly metadata: object };
+  return { ...request, body: { ...rest, metadata: { ...metadata, resourceVersion: undefined } } };
+}
+
 /** No event ever comes. */
 const silent = (): AsyncIterable<never> => ({
   [Symbol.asyncIterator]: () => ({ next: () => new Promise<never>(() => undefined) }),
@@ -301,6 +386,8 @@ const silent = (): AsyncIterable<never> => ({
 
 export const bugs: readonly Specimen[] = [
   ...ofEvidence,
+  ...ofPeople,
+  ...ofTrouble,
   ...ofSteps,
   ...ofPromotion,
   ...ofRollback,

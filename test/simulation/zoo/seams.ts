@@ -1,17 +1,21 @@
 import type { KubernetesTransport } from '../../../src/kubernetes/transport.ts';
+import type { Clock } from '../../../src/lib/clock.ts';
 import type { Reading, Series } from '../../../src/metric-sources/metric-source.ts';
 import { type Rule, type RuleName, rules } from '../../../src/rollout/decide.ts';
 import type { Condition } from '../../../src/rollout/mechanism.ts';
 import { trafficProviders } from '../../../src/traffic-providers/registry.ts';
-import type { Life, World } from '../world.ts';
+import type { Life, ProcessOptions, World } from '../world.ts';
 
 // Where a bug goes in without a change of the source: tables are data, and the outside is handed
 // in. Every seam gives back what takes the bug out again.
 
 export interface Bug {
   readonly install?: () => () => void;
-  readonly start?: (world: World) => Life;
+  readonly start?: Start;
 }
+
+/** How a process comes to life. */
+export type Start = (world: World, process?: ProcessOptions) => Life;
 
 type Table = Record<string, Rule>;
 
@@ -97,11 +101,12 @@ export const withProvider = (change: (original: Provider) => Partial<Provider>):
 
 /** A process behind another transport; the user's own requests are not touched. */
 export const withTransport = (wrap: (inner: KubernetesTransport) => KubernetesTransport): Bug => ({
-  start: (world) => {
+  start: (world, process) => {
     const { cluster } = world;
     const original = cluster.transport.bind(cluster);
-    Object.assign(cluster, { transport: () => wrap(original()) });
-    const life = world.start();
+    const transport: typeof original = (options) => wrap(original(options));
+    Object.assign(cluster, { transport });
+    const life = world.start(undefined, process);
     Object.assign(cluster, { transport: original });
     return life;
   },
@@ -109,7 +114,7 @@ export const withTransport = (wrap: (inner: KubernetesTransport) => KubernetesTr
 
 /** A source that tells other series than the true ones. */
 export const withSeries = (change: (series: readonly Series[]) => readonly Series[]): Bug => ({
-  start: (world) => {
+  start: (world, process) => {
     const { source } = world.traffic;
     const read = source.read.bind(source);
     const lie = (reading: Reading): Reading =>
@@ -120,6 +125,17 @@ export const withSeries = (change: (series: readonly Series[]) => readonly Serie
         return new Map([...answers].map(([id, reading]) => [id, lie(reading)]));
       },
     });
-    return world.start();
+    return world.start(undefined, process);
+  },
+});
+
+/** A process with another clock; the cluster's controllers keep theirs. */
+export const withClock = (wrap: (inner: Clock) => Clock): Bug => ({
+  start: (world, process) => {
+    const { clock } = world;
+    Object.assign(world, { clock: wrap(clock) });
+    const life = world.start(undefined, process);
+    Object.assign(world, { clock });
+    return life;
   },
 });
