@@ -107,8 +107,8 @@ export const scenes = {
     play: async (world) => {
       await untilWeight(world, 5);
       // The step has passed, and pods for the next one start.
-      const { sets } = viewOf(world.cluster, world.namespace, 'web');
-      const starts = () => sets().some(({ bare, replicas }) => bare && replicas > 1);
+      const view = viewOf(world.cluster, world.namespace, 'web');
+      const starts = () => view.sets().some(({ bare, replicas }) => bare && replicas > 1);
       await world.clock.runUntil(starts, seconds(60));
       await edit(world, 0);
       await world.clock.advance(seconds(40));
@@ -125,7 +125,7 @@ export const scenes = {
       const service = world.cluster.find('v1', 'services', world.namespace, 'web');
       if (service === undefined) throw new Error('there is no Service');
       const spec = { ...(service.spec as object), selector: { app: 'web' } };
-      world.cluster.apply({ ...service, spec } as never);
+      world.cluster.apply({ ...service, spec });
     },
   },
   'the gateway refuses': {
