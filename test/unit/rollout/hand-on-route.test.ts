@@ -48,7 +48,13 @@ test('after a resume the canary is listed again, and raised', () => {
 test('a first raise that was made and taken off again is not made again', () => {
   const raise = { ...step, index: 0, fromIndex: -1, from: percent(0), inForceAt: null };
   const state = aState({ step: raise });
+  // Should it still be under way, it is kept from landing before the pause is recorded.
   expect(act({ route: appliedAnew(), state })).toMatchObject({
+    rule: 'weightChangedByHand',
+    action: { kind: 'fence-route', mark: { kind: 'paused' } },
+  });
+  const fenced = appliedAnew(under({ ...mark, kind: 'paused', at: at(0) }));
+  expect(act({ route: fenced, state })).toMatchObject({
     rule: 'weightChangedByHand',
     action: { kind: 'record', state: { pause: { by: 'route' } } },
   });
