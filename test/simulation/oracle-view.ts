@@ -157,8 +157,14 @@ export interface DeploymentTruth {
   readonly replicas: number;
   readonly paused: boolean;
   readonly version: string;
-  readonly rejected: readonly { readonly revision: string; readonly attempt: number }[];
-  readonly request: { readonly verb: string; readonly id: string } | undefined;
+  readonly rejected: readonly {
+    readonly revision: string;
+    readonly attempt: number;
+    readonly rule: string;
+  }[];
+  readonly request:
+    | { readonly verb: string; readonly id: string; readonly revision: string }
+    | undefined;
   readonly progressing: { readonly status: string; readonly reason?: string } | undefined;
 }
 
@@ -201,7 +207,8 @@ function listOf(text: string | undefined): DeploymentTruth['rejected'] {
 function requestIn(text: string | undefined): DeploymentTruth['request'] {
   if (text === undefined) return undefined;
   const [verb = ''] = text.split(/\s+/);
-  return { verb, id: /\bid=(\S+)/.exec(text)?.[1] ?? '' };
+  const field = (name: string) => new RegExp(`\\b${name}=(\\S+)`).exec(text)?.[1] ?? '';
+  return { verb, id: field('id'), revision: field('revision') };
 }
 
 /** The objects of one namespace, as they are at this commit. */

@@ -1,6 +1,7 @@
 import type { Change } from '../../src/embedded/store.ts';
 import type { Reading } from '../../src/metric-sources/metric-source.ts';
 import type { RolloutState } from '../../src/rollout/state.ts';
+import { answered, isBad, isGood, othersBad } from './oracle-answers.ts';
 import {
   type DeploymentTruth,
   deploymentTruth,
@@ -58,7 +59,14 @@ interface Book {
   readonly found: Set<string>;
   readonly rollouts: Map<string, Rollout>;
   readonly rejected: Set<string>;
+  /** Verbs by id. */
   readonly requests: Map<string, string>;
+  /** When the last of them was made. */
+  askedAt: number;
+  /** Revisions whose rollback somebody has asked for. */
+  readonly unwanted: Set<string>;
+  /** The gateway has not taken the route, at some time. */
+  wasRefused: boolean;
   userRules: string | undefined;
   /** Weight below which somebody's hand has put the canary. */
   handLimit: number | undefined;
@@ -89,6 +97,9 @@ export function createOracles(world: World, options: OracleOptions = {}): Oracle
     rollouts: new Map(),
     rejected: new Set(),
     requests: new Map(),
+    askedAt: 0,
+    unwanted: new Set(),
+    wasRefused: false,
     userRules: undefined,
     handLimit: undefined,
     handSeen: false,
@@ -156,6 +167,7 @@ function onCommit({ type, object, previous }: Change, book: Book): void {
   }
   switch (object.kind) {
     case 'HTTPRoute':
+      book.wasRefused ||= refused(book);
       if (!gone && previous !== undefined) onRoute(routeTruth(previous), routeTruth(object), book);
       break;
     case 'ReplicaSet':
@@ -233,6 +245,7 @@ function onRaise(before: RouteTruth, after: RouteTruth, book: Book): void {
   const state = set.state as RolloutState;
   if (to > state.step.to) say(book, 'S6 order', `${to} % before it was recorded`);
   if (state.pause !== null) say(book, 'S4 pause', `raised to ${to} % while paused`);
+  if (isUnheard(state, book)) say(book, 'S4 unheard', `raised to ${to} % in spite of a request`);
   if (book.rejected.has(record.revision) || before.record?.mark?.kind === 'rejected') {
     say(book, 'S4 rejected', `a rejected revision was raised to ${to} %`);
   }
@@ -242,6 +255,14 @@ function onRaise(before: RouteTruth, after: RouteTruth, book: Book): void {
   climbed(to, state, rollout, book);
   book.handLimit = undefined;
   ableToServe(to, after, book);
+}
+
+/** Long after somebody asked this rollout to stop; a write may be on its way for so long. */
+function isUnheard({ revision, requestId }: RolloutState, book: Book): boolean {
+  const request = book.view.deployment()?.request;
+  const stops = request?.verb === 'pause' || request?.verb === 'rollback';
+  const isOld = book.world.clock.now() - book.askedAt > passing;
+  return stops && isOld && request.revision === revision && request.id !== requestId;
 }
 
 const resumed = (book: Book): boolean =>
@@ -439,8 +460,13 @@ function onEndpoints(service: string, book: Book): void {
 
 function onDeployment(deployment: DeploymentTruth, book: Book): void {
   const { request } = deployment;
-  if (request !== undefined) book.requests.set(request.id, request.verb);
-  const now = new Set(deployment.rejected.map(({ revision }) => revision));
+  if (request !== undefined && !book.requests.has(request.id)) {
+    book.requests.set(request.id, request.verb);
+    book.askedAt = book.world.clock.now();
+    if (request.verb === 'rollback') book.unwanted.add(request.revision);
+  }
+  const rules = new Map(deployment.rejected.map(({ revision, rule }) => [revision, rule]));
+  const now = new Set(rules.keys());
   for (const revision of book.rejected) {
     if (now.has(revision)) continue;
     const retried = [...book.requests.values()].includes('retry');
@@ -449,22 +475,18 @@ function onDeployment(deployment: DeploymentTruth, book: Book): void {
     book.rejected.delete(revision);
   }
   for (const revision of now) {
-    if (!book.rejected.has(revision)) onRejection(revision, book);
+    if (!book.rejected.has(revision)) onRejection(revision, rules.get(revision) ?? '', book);
     book.rejected.add(revision);
   }
 }
 
-function onRejection(revision: string, book: Book): void {
+function onRejection(revision: string, rule: string, book: Book): void {
   const rollout = rolledBack(revision, book);
   if (rollout === undefined) return;
   rollout.canBeTold = false;
   const set = canaryOf(book, revision);
-  const asked = [...book.requests.values()].includes('rollback');
-  const healthy = set !== undefined && set.available === set.replicas;
-  const state = set?.state;
-  const readable = state !== undefined && state !== 'unreadable';
-  if (readable && healthy && !asked && isGood(book, rollout.version) && !refused(book))
-    say(book, 'S4 false rejection', rollout.version);
+  if (typeof set?.state === 'object' && !isDeserved(rule, set, book))
+    say(book, 'S4 false rejection', `${rollout.version} by ${rule}`);
   if ((book.view.route()?.weight ?? 0) > 0) say(book, 'S6 order', 'rejected before it was cut');
 }
 
@@ -473,6 +495,21 @@ function rolledBack(revision: string, book: Book): Rollout | undefined {
   const rollout = [...book.rollouts.values()].findLast((one) => one.revision === revision);
   if (rollout !== undefined) rollout.outcome = 'rollback';
   return rollout;
+}
+
+/** What the rule says is true of this world. */
+function isDeserved(rule: string, set: SetTruth, book: Book): boolean {
+  switch (rule) {
+    case 'rollbackRequested':
+      return book.unwanted.has(set.hash);
+    case 'routeRefused':
+      return book.wasRefused;
+    case 'podsBroken':
+    case 'podsNotReady':
+      return set.available < set.replicas;
+    default:
+      return !isGood(book, set.version);
+  }
 }
 
 /** The gateway says why it does not take the route. */
@@ -484,28 +521,6 @@ const refused = (book: Book): boolean => {
   );
   return JSON.stringify(route?.status ?? {}).includes('"status":"False"');
 };
-
-// What clients saw.
-
-const counts = (book: Book, version: string) =>
-  book.world.traffic.answered.get(version) ?? { total: 0, bad: 0 };
-const answered = (book: Book, version: string): number => counts(book, version).total;
-
-/** Worst of the versions that the clients met beside this one. */
-function othersBad(book: Book, version: string): number {
-  const others = [...book.world.traffic.answered].filter(([name]) => name !== version);
-  return Math.max(0, ...others.map(([, { total, bad }]) => bad / Math.max(1, total)));
-}
-
-function isBad(book: Book, version: string): boolean {
-  const { total, bad } = counts(book, version);
-  return total >= 100 && bad / total > 0.04 && othersBad(book, version) < 0.02;
-}
-
-function isGood(book: Book, version: string): boolean {
-  const { total, bad } = counts(book, version);
-  return bad <= 1 || bad / Math.max(1, total) <= othersBad(book, version);
-}
 
 // What may be so for a moment, but not for long.
 

@@ -286,7 +286,6 @@ function ignored(plan: Plan): readonly string[] {
   const forward = (act: Act) =>
     act.kind === 'request' && (act.verb === 'promote' || act.verb === 'skip-step');
   const promoted = plan.acts.some(forward);
-  const twiceBad = Object.values(plan.qualities).every((quality) => quality !== 'good');
   const slow = plan.latency && Object.values(plan.qualities).includes('slow');
   return [
     // All pods go with it, the garbage collector need not wait for us, and what a notice would say
@@ -297,9 +296,8 @@ function ignored(plan: Plan): readonly string[] {
     ...(promoted ? ['S2 false promotion', 'L2 exposure'] : []),
     // Or to be shown once more.
     ...(plan.acts.some((act) => 'verb' in act && act.verb === 'retry') ? ['L2 exposure'] : []),
-    // Answers that come late are bad for other reasons than their status; and beside a bad release
-    // that has gone, the oracle takes the next bad one for a good one.
-    ...(slow || twiceBad ? ['S4 false rejection'] : []),
+    // Answers that come late are bad for other reasons than their status.
+    ...(slow ? ['S4 false rejection'] : []),
     // Nobody is there to cut, or nobody can be told.
     ...(plan.faults.length > 0 ? ['L2 exposure'] : []),
   ];
