@@ -13,7 +13,11 @@ const noop = () => undefined;
 async function shifted(
   from: Percent,
   to: Percent,
-  ahead: { readonly deployment?: number; readonly record?: number } = {},
+  ahead: {
+    readonly deployment?: number;
+    readonly record?: number;
+    readonly request?: string;
+  } = {},
 ): Promise<readonly string[]> {
   const sent: string[] = [];
   const text = (record: number) => ({ 'haldane.dev/state': `record ${record}` });
@@ -21,7 +25,11 @@ async function shifted(
   const s = aSnapshot({ canary, route: aRoute({ weight: from }) });
   const { uid, generation } = s.deployment;
   const now = {
-    Deployment: { uid, generation: generation + (ahead.deployment ?? 0) },
+    Deployment: {
+      uid,
+      generation: generation + (ahead.deployment ?? 0),
+      annotations: ahead.request === undefined ? {} : { 'haldane.dev/request': ahead.request },
+    },
     ReplicaSet: { uid: canary.uid, annotations: text(1 + (ahead.record ?? 0)) },
   };
   const client = {
@@ -53,6 +61,11 @@ test('and is not made for what the Deployment was', async () => {
   await expect(shifted(low, high, { deployment: 1 })).rejects.toMatchObject({
     code: 'KUBERNETES_CONFLICT',
   });
+});
+
+test('nor in spite of a request that was made meanwhile', async () => {
+  const raise = shifted(low, high, { request: 'pause revision=aaaaaaaaaa id=a' });
+  await expect(raise).rejects.toMatchObject({ code: 'KUBERNETES_CONFLICT' });
 });
 
 test('what somebody raised is undone after a look at what is recorded', async () => {
