@@ -11,7 +11,7 @@ import type { Parts } from './parts.ts';
 import { reconcile } from './reconcile.ts';
 import { keyOf } from './sample.ts';
 import { sweep } from './sweep.ts';
-import { concerns, wakeOnChange } from './wake.ts';
+import { concerns, namespaceKey, wakeOnChange } from './wake.ts';
 import type { WorkQueue } from './work-queue.ts';
 
 /** What `createController` cannot be given before it exists: how its passes reach back to it. */
@@ -62,7 +62,7 @@ export function createController(parts: Parts, queue: WorkQueue): Controller {
       for (const deployment of parts.cluster.deployments.values()) {
         if (concerns(deployment)) queue.add(keyOf({ deployment }));
       }
-      for (const namespace of namespacesWithMarks(parts)) queue.add(`${namespace}/`);
+      for (const namespace of namespacesWithMarks(parts)) queue.add(namespaceKey(namespace));
       return stop;
     },
     noticeSettled: (noticeId, key) => {
@@ -74,7 +74,7 @@ export function createController(parts: Parts, queue: WorkQueue): Controller {
 
 /**
  * Where routes or Services carry our marks: a Deployment may have been deleted while nobody
- * watched. A key without a name stands for the namespace alone.
+ * watched.
  */
 function namespacesWithMarks({ cluster }: Parts): ReadonlySet<string> {
   const routes = [...cluster.routes.values()].filter(({ raw }) => recordedUids(raw).length > 0);

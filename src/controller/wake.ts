@@ -1,5 +1,6 @@
-import { marks } from '../rollout/snapshot.ts';
+import { marks, pinAnnotation } from '../rollout/snapshot.ts';
 import type { DeploymentView, PodView, ReplicaSetView } from '../rollout/views.ts';
+import { recordedUids } from '../traffic-providers/route-record.ts';
 import type { Cluster } from './cluster.ts';
 import type { RolloutMemory } from './memory.ts';
 import type { WorkQueue } from './work-queue.ts';
@@ -21,6 +22,11 @@ export function wakeOnChange(
   const wakeNamespace = (namespace: string) => {
     for (const key of memories.keys()) if (key.startsWith(`${namespace}/`)) queue.add(key);
   };
+  // A write that lands after its time-out may come when its Deployment is gone, and swept after.
+  const wakeSweep = (namespace = '', uids: readonly string[]) => {
+    const isLate = uids.some((uid) => cluster.deployments.by('uid', uid).length === 0);
+    if (isLate) queue.add(namespaceKey(namespace));
+  };
   const stops = [
     cluster.deployments.onChange(({ key, previous, current }) => {
       if (![previous, current].some((seen) => seen !== undefined && concerns(seen))) return;
@@ -29,12 +35,15 @@ export function wakeOnChange(
     cluster.replicaSets.onChange(({ previous, current }) => {
       for (const set of [previous, current]) wakeOwners(set, keyOfUid);
     }),
-    cluster.services.onChange(({ previous, current }) =>
-      wakeNamespace((current ?? previous)?.namespace ?? ''),
-    ),
-    cluster.routes.onChange(({ previous, current }) =>
-      wakeNamespace((current ?? previous)?.namespace ?? ''),
-    ),
+    cluster.services.onChange(({ previous, current }) => {
+      wakeNamespace((current ?? previous)?.namespace ?? '');
+      const pinnedFor = current?.annotations[pinAnnotation];
+      if (pinnedFor !== undefined) wakeSweep(current?.namespace, [pinnedFor]);
+    }),
+    cluster.routes.onChange(({ previous, current }) => {
+      wakeNamespace((current ?? previous)?.namespace ?? '');
+      if (current !== undefined) wakeSweep(current.namespace, recordedUids(current.raw));
+    }),
     cluster.endpointSlices.onChange(({ previous, current }) =>
       wakeRollouts((current ?? previous)?.namespace ?? '', memories, queue),
     ),
@@ -49,6 +58,9 @@ export function wakeOnChange(
     for (const stop of stops) stop();
   };
 }
+
+/** Stands for the namespace alone: what was left there by Deployments that are gone. */
+export const namespaceKey = (namespace: string): string => `${namespace}/`;
 
 /** Any annotation of ours makes a Deployment ours to look at; all others cost nothing. */
 export const concerns = (deployment: DeploymentView): boolean =>

@@ -72,6 +72,19 @@ test('a hand lowers the weight while the Service is about to lead to the canary'
   expect(outcome.violations.length > 0 ? await reportOf(plan, outcome) : '').toBe('');
 });
 
+// The routes and Services of a Deployment that is gone were looked at once, and never again.
+test.each([
+  ['pin', 'at-rest', 5, 764],
+  ['listing', 'on-change', 7, 1000],
+] as const)('a %s that lands after all was swept is swept', async (_what, mode, nth, at) => {
+  const late: Fault = { kind: 'write', nth, fault: { kind: 'slow-request', millis: 12_000 } };
+  const base = { ...planOf(1), steps: '5,50', replicas: 1, processes: 1, mode };
+  const plan = { ...base, acts: [{ at, kind: 'delete' } as const], faults: [late] };
+  const { injected, violations } = await runPlan(plan);
+  expect(injected.get('write slow-request')).toBe(1);
+  expect(violations).toEqual([]);
+});
+
 test('the same seed is the same run, commit by commit', async () => {
   const hashes = new Set<string>();
   for (const seed of [3, 6, 9, 12, 15]) {
