@@ -1,6 +1,6 @@
 import { describeSpan, elapsed, millis, type Percent, percent } from '../lib/units.ts';
 import { type Answer, answer, type Decision } from './decision.ts';
-import { afterFlinch } from './flinched.ts';
+import { afterFlinch, isTakenBack } from './flinched.ts';
 import { heldBecause, isGuard } from './hold.ts';
 import { requestFor } from './request.ts';
 import { awaitRestart, restartOverdue, takeOffSickPod } from './sick-pod.ts';
@@ -305,6 +305,7 @@ function handOnRoute(s: Snapshot): Answer | undefined {
   const weight = routeWeight(s);
   if (weight === to || awaitsShift(s, state) || isFlinched(s, to)) return undefined;
   if (state.pause !== null && weight < to) return undefined;
+  if (isTakenBack(s)) return undefined;
   const said = `the route carries ${weight} % and not ${to} %: changed by somebody else`;
   if (weight < to) return pause(s, state, 'route', said);
   return answer('progressing', { kind: 'carry', index: state.step.index }, said);

@@ -1,10 +1,26 @@
 import { type Answer, answer } from './decision.ts';
 import { carriedIndex, routeWeight, type Snapshot, stateOf } from './snapshot.ts';
 
+/**
+ * Our own mark says that this canary was withdrawn, and nothing asks for that any more: the
+ * template is this one again, or the canary was lost to a list alone. At the end of the ladder a
+ * person decides.
+ */
+export function isTakenBack(s: Snapshot): boolean {
+  const mark = s.route?.record?.mark;
+  const isOurs = mark?.kind === 'withdrawn' && mark.revision === s.canary?.podHash;
+  const carried = s.spec?.steps[carriedIndex(s)];
+  return isOurs && carried !== undefined && routeWeight(s) < carried;
+}
+
 /** The weight stays low while the suspicion lasts; the way back is a raise of its own. */
 export function afterFlinch(s: Snapshot): Answer | undefined {
   const state = stateOf(s);
   const mark = s.route?.record?.mark;
+  if (isTakenBack(s)) {
+    const because = 'the reason to withdraw the canary is over';
+    return answer('progressing', { kind: 'carry', index: carriedIndex(s) }, because);
+  }
   // No step was taken yet, or somebody's hand was quicker: nothing is left to return to.
   const carried = s.spec?.steps[carriedIndex(s)] ?? 0;
   if (mark?.kind !== 'flinch' || !state || routeWeight(s) >= carried) return undefined;

@@ -26,17 +26,20 @@ const request = (verb: RolloutRequest['verb'], change: Partial<RolloutRequest> =
 });
 const step = (change: Partial<ReturnType<typeof aState>['step']>) =>
   aState({ step: { ...aState().step, ...change } });
-const mark = (kind: RouteMark['kind']): RouteMark => ({
+const mark = (kind: RouteMark['kind'], revision = canaryHash): RouteMark => ({
   kind,
-  revision: canaryHash,
+  revision,
   rule: 'evidenceWorse',
   because: 'worse',
   at: at(-1),
 });
-const marked = (kind: RouteMark['kind'], weight = 0) => {
+const marked = (kind: RouteMark['kind'], weight = 0, revision?: string) => {
   const route = aRoute({ weight: percent(weight) });
   return {
-    route: { ...route, record: { ...(route.record as object), mark: mark(kind) } as never },
+    route: {
+      ...route,
+      record: { ...(route.record as object), mark: mark(kind, revision) } as never,
+    },
   };
 };
 const sickPod = { name: 'a', uid: 'uid-a', restarts: 0 };
@@ -299,6 +302,13 @@ const rows: Row[] = [
   [
     'somebody lowered the weight',
     { route: aRoute({ weight: percent(2) }) },
+    'weightChangedByHand',
+    'record',
+  ],
+  ['the canary was withdrawn, and its template is back', marked('withdrawn'), 'flinched', 'carry'],
+  [
+    'the mark is of another revision',
+    marked('withdrawn', 0, stableHash),
     'weightChangedByHand',
     'record',
   ],
