@@ -1,7 +1,8 @@
 import type { Change } from '../../src/embedded/store.ts';
 import type { Reading } from '../../src/metric-sources/metric-source.ts';
 import type { RolloutState } from '../../src/rollout/state.ts';
-import { answered, isBad, isGood, othersBad } from './oracle-answers.ts';
+import { answered, isBad, isGood } from './oracle-answers.ts';
+import { type Book, type Rollout, say } from './oracle-book.ts';
 import {
   type DeploymentTruth,
   deploymentTruth,
@@ -10,10 +11,10 @@ import {
   routeTruth,
   type SetTruth,
   setTruth,
-  type View,
   viewOf,
   writerOf,
 } from './oracle-view.ts';
+import { atEnd } from './oracles-at-rest.ts';
 import type { World } from './world.ts';
 
 // What must hold whatever goes wrong, seen from outside: commits of the API server, requests of
@@ -33,53 +34,6 @@ export interface OracleOptions {
   readonly ignore?: readonly string[];
   /** Nothing of ours may be written so long before the end, ms. */
   readonly quiet?: number;
-}
-
-/** One rollout, from the creation of its ReplicaSet. */
-interface Rollout {
-  readonly id: string;
-  readonly revision: string;
-  readonly version: string;
-  readonly ladder: readonly number[];
-  readonly minStep: number;
-  /** Index on the ladder, 0 being no weight. */
-  reached: number;
-  raisedAt: number;
-  answeredAtRaise: number;
-  readingsAtRaise: number;
-  requestId: string | null;
-  outcome: 'promotion' | 'rollback' | undefined;
-  /** It has an outcome, and something was written after it: whoever writes can tell. */
-  canBeTold: boolean;
-}
-
-interface Book {
-  readonly world: World;
-  readonly view: View;
-  readonly found: Set<string>;
-  readonly rollouts: Map<string, Rollout>;
-  readonly rejected: Set<string>;
-  /** Verbs by id. */
-  readonly requests: Map<string, string>;
-  /** When the last of them was made. */
-  askedAt: number;
-  /** Revisions whose rollback somebody has asked for. */
-  readonly unwanted: Set<string>;
-  /** The gateway has not taken the route, at some time. */
-  wasRefused: boolean;
-  userRules: string | undefined;
-  /** Weight below which somebody's hand has put the canary. */
-  handLimit: number | undefined;
-  /** Somebody else has changed the weight at any time. */
-  handSeen: boolean;
-  /** What somebody raised goes back without a reason of ours. */
-  raisedByHand: boolean;
-  /** Since when a state of things has lasted that may only be passing. */
-  readonly since: Map<string, number>;
-  /** Readings with samples that the source has given. */
-  readings: number;
-  lastCommit: number;
-  lastCommitOf: string;
 }
 
 /** Least canary requests between a raise and the next one: the promotion bound needs far more. */
@@ -124,7 +78,7 @@ export function createOracles(world: World, options: OracleOptions = {}): Oracle
     },
     end: () => {
       lasting(book);
-      atEnd(book, options);
+      atEnd(book, { repeats: options.repeats ?? 0, quiet: options.quiet ?? 5000 });
       return found();
     },
   };
@@ -139,10 +93,6 @@ export function differences(calm: object, disturbed: object): string[] {
     return was === is ? [] : [`differential: ${part} is ${is} and was ${was} undisturbed`];
   });
 }
-
-const say = (book: Book, oracle: string, text: string): void => {
-  book.found.add(`${oracle}: ${text}`);
-};
 
 /** The source is asked as before; what it told is counted on the way. */
 function countReadings(book: Book): void {
@@ -554,66 +504,5 @@ function lasting(book: Book): void {
     book.since.set(name, since);
     const patience = name.includes('a hand') ? longest : passing;
     if (now - since > patience) book.found.add(name);
-  }
-}
-
-// What must hold when all has come to rest.
-
-/**
- * Bad answers that a rollout may cost before it is rolled back, at 1,000 requests/s: two seconds of
- * 10 %, the greatest first weight, until the flinch is in force, and five of the 1 % after it.
- */
-const mostExposure = 250;
-
-function atEnd(book: Book, { repeats = 0, quiet = 5000 }: OracleOptions): void {
-  const { world } = book;
-  if (!world.isAtRest()) say(book, 'L1 stuck', 'something of a rollout is left');
-  if (world.clock.now() - book.lastCommit < quiet)
-    say(book, 'S10 at rest', `${book.lastCommitOf} is still being written`);
-  if (world.traffic.lost > 0) say(book, 'lost requests', `${world.traffic.lost}`);
-  for (const [version, { total, bad }] of world.traffic.answered) {
-    if (bad > mostExposure && bad / total > 0.3 && othersBad(book, version) < 0.02)
-      say(book, 'L2 exposure', `${bad} bad answers of ${version}`);
-  }
-  if (book.view.deployment() !== undefined) endOfWorkload(book);
-  endOfNotices(book, repeats);
-}
-
-function endOfWorkload(book: Book): void {
-  const deployment = book.view.deployment() as DeploymentTruth;
-  const active = book.view.sets().filter(({ replicas }) => replicas > 0);
-  const [only] = active;
-  if (deployment.replicas > 0 && active.length !== 1)
-    say(book, 'L1 end', `${active.length} ReplicaSets have pods`);
-  if (only === undefined) return;
-  if (only.replicas !== deployment.replicas)
-    say(book, 'L1 end', `${only.replicas} of ${deployment.replicas} pods`);
-  if (only.version !== deployment.version && book.rejected.size === 0 && deployment.enabled)
-    say(book, 'L1 end', `${only.version} serves and ${deployment.version} was asked for`);
-  if (book.rejected.has(only.hash)) say(book, 'S4 rejected', 'a rejected revision serves');
-  const last = [...book.rollouts.values()].at(-1);
-  const told = deployment.progressing;
-  const isRejected = only.version !== deployment.version && deployment.enabled;
-  if (isRejected && (told?.status !== 'False' || told.reason !== 'ProgressDeadlineExceeded'))
-    say(book, 'L1 status', '`kubectl rollout status` does not tell of the rejection');
-  if (last?.outcome === 'promotion' && !isRejected && told?.status !== 'True')
-    say(book, 'L1 status', '`kubectl rollout status` does not tell of the promotion');
-}
-
-/** Whoever was told was told the truth, and all that ended is told. */
-function endOfNotices(book: Book, repeats: number): void {
-  const ends = book.world.notices.filter(({ kind }) => kind === 'promotion' || kind === 'rollback');
-  let more = 0;
-  for (const { id, outcome, canBeTold } of book.rollouts.values()) {
-    if (outcome === undefined) continue;
-    const told = ends.filter((notice) => notice.id === `${id}/${outcome}`).length;
-    if (told === 0 && (canBeTold || book.view.deployment() !== undefined))
-      say(book, 'notices', `nobody was told of a ${outcome}`);
-    more += Math.max(0, told - 1);
-  }
-  if (more > repeats) say(book, 'notices', `told ${more} times more than once`);
-  const known = new Set([...book.rollouts.values()].map(({ id, outcome }) => `${id}/${outcome}`));
-  for (const { id, kind } of ends) {
-    if (!known.has(id)) say(book, 'notices', `told of a ${kind} that has not happened`);
   }
 }

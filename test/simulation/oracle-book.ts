@@ -1,0 +1,55 @@
+import type { View } from './oracle-view.ts';
+import type { World } from './world.ts';
+
+// What the oracles have seen so far.
+
+/** One rollout, from the creation of its ReplicaSet. */
+export interface Rollout {
+  readonly id: string;
+  readonly revision: string;
+  readonly version: string;
+  readonly ladder: readonly number[];
+  readonly minStep: number;
+  /** Index on the ladder, 0 being no weight. */
+  reached: number;
+  raisedAt: number;
+  answeredAtRaise: number;
+  readingsAtRaise: number;
+  requestId: string | null;
+  outcome: 'promotion' | 'rollback' | undefined;
+  /** It has an outcome, and something was written after it: whoever writes can tell. */
+  canBeTold: boolean;
+}
+
+export interface Book {
+  readonly world: World;
+  readonly view: View;
+  readonly found: Set<string>;
+  readonly rollouts: Map<string, Rollout>;
+  readonly rejected: Set<string>;
+  /** Verbs by id. */
+  readonly requests: Map<string, string>;
+  /** When the last of them was made. */
+  askedAt: number;
+  /** Revisions whose rollback somebody has asked for. */
+  readonly unwanted: Set<string>;
+  /** The gateway has not taken the route, at some time. */
+  wasRefused: boolean;
+  userRules: string | undefined;
+  /** Weight below which somebody's hand has put the canary. */
+  handLimit: number | undefined;
+  /** Somebody else has changed the weight at any time. */
+  handSeen: boolean;
+  /** What somebody raised goes back without a reason of ours. */
+  raisedByHand: boolean;
+  /** Since when a state of things has lasted that may only be passing. */
+  readonly since: Map<string, number>;
+  /** Readings with samples that the source has given. */
+  readings: number;
+  lastCommit: number;
+  lastCommitOf: string;
+}
+
+export const say = (book: Book, oracle: string, text: string): void => {
+  book.found.add(`${oracle}: ${text}`);
+};
