@@ -199,10 +199,14 @@ const own = (state: object): Own => {
 /** With what people have changed themselves. */
 function edited(route: Own['routes'][number], acts: readonly Act[]): Own['routes'][number] {
   const inOrder = acts.toSorted((a, b) => a.at - b.at);
-  const rules = inOrder.reduce(
-    (all, { kind }) => (kind in routeEdits ? routeEdits[kind as RouteEdit](all) : all),
-    route.rules,
-  );
+  // Of a Deployment that is gone nobody edits the route.
+  const end = inOrder.findIndex(({ kind }) => kind === 'delete');
+  const rules = inOrder
+    .slice(0, end < 0 ? undefined : end)
+    .reduce(
+      (all, { kind }) => (kind in routeEdits ? routeEdits[kind as RouteEdit](all) : all),
+      route.rules,
+    );
   return { ...route, rules };
 }
 
