@@ -120,6 +120,10 @@ function wrongCut(before: Cluster, after: Cluster): string | undefined {
   const isRestored = after.record < 0;
   if (isRestored && oursAt(before, before.record)?.kind === 'bare')
     return `I10: restored at ${before.weight} %`;
-  if (!isRestored && after.routeMark === '') return 'S6: lowered without its reason';
+  // What is more than recorded goes back to what is: the record is the reason.
+  const state = stateAt(before, before.record);
+  const isUnrecorded = state !== undefined && before.weight > targetOf(state);
+  if (!isRestored && !isUnrecorded && after.routeMark === '')
+    return 'S6: lowered without its reason';
   return undefined;
 }
