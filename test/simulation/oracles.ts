@@ -241,11 +241,14 @@ function climbed(to: number, state: RolloutState, rollout: Rollout, book: Book):
   arrived(index, rollout, book);
 }
 
-/** From here on there must be new evidence before the next raise. */
+/**
+ * From here on there must be new readings before the next raise, and at a weight that it has never
+ * had new requests: where it comes back to one, those that met it before count.
+ */
 function arrived(index: number, rollout: Rollout, book: Book): void {
+  if (index > rollout.reached) rollout.answeredAtRaise = answered(book, rollout.version);
   rollout.reached = Math.max(rollout.reached, index);
   rollout.raisedAt = book.world.clock.now();
-  rollout.answeredAtRaise = answered(book, rollout.version);
   rollout.readingsAtRaise = book.readings;
 }
 
