@@ -37,13 +37,16 @@ const report = (passed: number, failed: number): string =>
   `echo '${JSON.stringify({ numPassedTests: passed, numFailedTests: failed, testResults: [] })}'` +
   ' >"$HALDANE_TEST_REPORT"';
 
+/** Placed faults and seeds, in order. */
+const benches = `*bench*) ${report(1, 0)};;`;
+
 test.each<[what: string, npm: string, status: number, last: string]>([
   [
     'all passes',
     `case "$*" in test) ${report(40, 0)};;` +
-      ` *cluster) ${report(2, 0)}; echo "2 passed, 0 failed";; esac`,
+      ` *cluster) ${report(2, 0)}; echo "2 passed, 0 failed";; ${benches} esac`,
     0,
-    '42 passed, 0 failed',
+    '44 passed, 0 failed',
   ],
   [
     'tests fail: the cluster suite does not run',
@@ -52,13 +55,23 @@ test.each<[what: string, npm: string, status: number, last: string]>([
     '39 passed, 1 failed',
   ],
   ['the install fails', 'case "$*" in ci*) exit 1;; esac', 1, '0 passed, 1 failed'],
-  ['no test ran', `case "$*" in test|*cluster) ${report(0, 0)};; esac`, 1, '0 passed, 1 failed'],
-  ['a report is missing', `case "$*" in test) ${report(5, 0)};; esac`, 1, '5 passed, 1 failed'],
+  [
+    'no test ran',
+    `case "$*" in test|*cluster|*bench*) ${report(0, 0)};; esac`,
+    1,
+    '0 passed, 1 failed',
+  ],
+  [
+    'a report is missing',
+    `case "$*" in test) ${report(5, 0)};; ${benches} esac`,
+    1,
+    '7 passed, 1 failed',
+  ],
   [
     'failures are reported although the exit code is 0',
-    `case "$*" in test|*cluster) ${report(5, 1)};; esac`,
+    `case "$*" in test|*cluster) ${report(5, 1)};; ${benches} esac`,
     1,
-    '10 passed, 2 failed',
+    '12 passed, 2 failed',
   ],
 ])('%s', (_what, npm, status, last) => {
   const run = runCi(npm);
