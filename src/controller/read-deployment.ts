@@ -1,6 +1,6 @@
 import type { RawObject } from '../kubernetes/raw-object.ts';
 import { resources } from '../kubernetes/resources.ts';
-import type { Snapshot } from '../rollout/snapshot.ts';
+import { marks, type Snapshot } from '../rollout/snapshot.ts';
 import type { Effects } from './effects.ts';
 import { outdated } from './outdated.ts';
 
@@ -19,4 +19,15 @@ export async function readDeployment(
   effects.accept(raw);
   if (raw.metadata.uid !== uid) throw outdated(`Deployment ${name}`);
   return raw;
+}
+
+/**
+ * Somebody has opted out, or has asked for something, and the watch has not told: no generation
+ * tells of that.
+ */
+export function isAskedOtherwise({ metadata }: RawObject, { deployment }: Snapshot): boolean {
+  const now = metadata.annotations ?? {};
+  const seen = deployment.annotations;
+  const isNews = now[marks.request] !== undefined && now[marks.request] !== seen[marks.request];
+  return isNews || now[marks.enabled] !== seen[marks.enabled];
 }

@@ -2,12 +2,12 @@ import type { RawObject } from '../kubernetes/raw-object.ts';
 import { resources } from '../kubernetes/resources.ts';
 import { isOperatingError } from '../lib/errors.ts';
 import { type Percent, percent } from '../lib/units.ts';
-import { marks, routeWeight, type Snapshot } from '../rollout/snapshot.ts';
+import { routeWeight, type Snapshot } from '../rollout/snapshot.ts';
 import type { RouteMark } from '../rollout/views.ts';
 import { confirmRecord } from './confirm-canary.ts';
 import type { Effects } from './effects.ts';
 import { outdated } from './outdated.ts';
-import { readDeployment } from './read-deployment.ts';
+import { isAskedOtherwise, readDeployment } from './read-deployment.ts';
 
 /** A cut is repeated on conflict this often within one pass; then the pass itself is repeated. */
 const cutTries = 8;
@@ -64,10 +64,7 @@ async function confirmDeployment(
   signal: AbortSignal,
 ): Promise<void> {
   const raw = await readDeployment(s, effects, signal);
-  // No generation tells of a request: one to pause or to roll back may be unseen.
-  const asked = raw.metadata.annotations?.[marks.request];
-  const isNews = asked !== undefined && asked !== s.deployment.annotations[marks.request];
-  if (isNews || raw.metadata.generation !== s.deployment.generation) {
+  if (isAskedOtherwise(raw, s) || raw.metadata.generation !== s.deployment.generation) {
     throw outdated(`Deployment ${s.deployment.name}`);
   }
 }

@@ -24,7 +24,7 @@ import type { ReplicaSetView, ServiceView } from '../rollout/views.ts';
 import { encodeState } from '../spec/state-codec.ts';
 import type { Effects } from './effects.ts';
 import { outdated, unlessGone } from './outdated.ts';
-import { readDeployment } from './read-deployment.ts';
+import { isAskedOtherwise, readDeployment } from './read-deployment.ts';
 import { resumeNatively } from './write-deployment.ts';
 import { confirmAllToCanary } from './write-route.ts';
 
@@ -155,6 +155,7 @@ export const record = (state: RolloutState, s: Snapshot, effects: Effects, signa
 /**
  * The patch that makes the Deployment adopt the canary. A fresh read first: from here on there is
  * no way back.
+ * @throws KUBERNETES_CONFLICT when the Deployment is not as the watch has told, an opt-out included
  */
 export async function adoptCanary(
   state: RolloutState,
@@ -165,7 +166,8 @@ export async function adoptCanary(
   const canary = canaryOf(s);
   const deployment = await freshDeployment(s, effects, signal);
   const spec = recordAt(deployment, 'spec');
-  if (spec['paused'] !== true || spec['replicas'] !== canary.replicas) {
+  const isReady = spec['paused'] === true && spec['replicas'] === canary.replicas;
+  if (!isReady || isAskedOtherwise(deployment, s)) {
     throw outdated(`Deployment ${s.deployment.name}`);
   }
   await confirmAllToCanary(s, effects, signal);

@@ -19,7 +19,7 @@ import {
   watched,
 } from './conditions.ts';
 import type { Decision } from './decision.ts';
-import type { Condition } from './mechanism.ts';
+import type { Condition, Waiting } from './mechanism.ts';
 import {
   imagesKey,
   marks,
@@ -58,6 +58,23 @@ const markFor = (s: Snapshot, d: Decision): RouteMark => ({
  * the route.
  */
 export const takeTrafficOff: readonly Condition[] = [
+  {
+    // An adoption whose answer never came may still be under way, and would end the pods that the
+    // Service is led back to: it is a compare-and-swap, so any write of the canary's ReplicaSet
+    // keeps it from that.
+    name: 'no adoption is under way',
+    met: (s) =>
+      s.canary === undefined ||
+      s.stable === undefined ||
+      pinnedTo(s) !== s.canary.podHash ||
+      stateOf(s)?.outcome !== null,
+    toward: (s, d): Action | Waiting => {
+      const state = stateOf(s);
+      return state === undefined
+        ? watched('the state')
+        : { kind: 'record', state: { ...state, outcome: ended(s, d) } };
+    },
+  },
   {
     // Between the flip and the adoption both Services lead to the canary: the flip must be undone
     // first. And somebody may have resumed the Deployment: the pods that were stable go (T5).

@@ -50,10 +50,11 @@ const handOver: readonly Condition[] = [
   ...listing,
   {
     name: 'promotion is recorded',
-    met: (s) => stateOf(s)?.step.index === promotionIndex(s),
+    // An end that was recorded to keep an adoption from landing is over with its reason.
+    met: (s) => stateOf(s)?.step.index === promotionIndex(s) && stateOf(s)?.outcome === null,
     toward: (s, d): Action => ({
       kind: 'record',
-      state: raised(s, promotionIndex(s), whole, d),
+      state: { ...raised(s, promotionIndex(s), whole, d), outcome: null },
     }),
   },
   {

@@ -17,6 +17,7 @@ async function shifted(
     readonly deployment?: number;
     readonly record?: number;
     readonly request?: string;
+    readonly optedOut?: boolean;
   } = {},
 ): Promise<readonly string[]> {
   const sent: string[] = [];
@@ -28,7 +29,10 @@ async function shifted(
     Deployment: {
       uid,
       generation: generation + (ahead.deployment ?? 0),
-      annotations: ahead.request === undefined ? {} : { 'haldane.dev/request': ahead.request },
+      annotations: {
+        ...(ahead.optedOut ? {} : { 'haldane.dev/enabled': 'true' }),
+        ...(ahead.request === undefined ? {} : { 'haldane.dev/request': ahead.request }),
+      },
     },
     ReplicaSet: { uid: canary.uid, annotations: text(1 + (ahead.record ?? 0)) },
   };
@@ -66,6 +70,12 @@ test('and is not made for what the Deployment was', async () => {
 test('nor in spite of a request that was made meanwhile', async () => {
   const raise = shifted(low, high, { request: 'pause revision=aaaaaaaaaa id=a' });
   await expect(raise).rejects.toMatchObject({ code: 'KUBERNETES_CONFLICT' });
+});
+
+test('nor after an opt-out that has not been seen', async () => {
+  await expect(shifted(low, high, { optedOut: true })).rejects.toMatchObject({
+    code: 'KUBERNETES_CONFLICT',
+  });
 });
 
 test('what somebody raised is undone after a look at what is recorded', async () => {

@@ -220,6 +220,10 @@ describe('the way down', () => {
   const outcome = { kind: 'rollback', rule: 'evidenceWorse', because: 'worse', step: 2 } as const;
   const over = aState({ outcome: { ...outcome, at: at(-9), weight: percent(5) } });
   const scaled = { canary: bare({ replicas: 0 }), state: over };
+  const flipped = {
+    route: aRoute({ weight: percent(100) }),
+    service: aService('web', { selector: { app: 'web', 'pod-template-hash': canaryHash } }),
+  };
   test.each<[string, Partial<Snapshot>, string]>([
     ['the verdict fails: the cut is the first write', failing, 'cut-route'],
     ['the cut is made', { route: rejected }, 'mark-rejected'],
@@ -305,12 +309,15 @@ describe('the way down', () => {
       'cut-route',
     ],
     [
-      'the Service already leads to the canary: undone first',
-      {
-        ...failing,
-        route: aRoute({ weight: percent(100) }),
-        service: aService('web', { selector: { app: 'web', 'pod-template-hash': canaryHash } }),
-      },
+      // An adoption that landed late ended the pods that the Service had been led back to.
+      'the Service already leads to the canary: no adoption may land any more',
+      { ...failing, ...flipped },
+      'record',
+    ],
+    ['and then it is undone first', { ...failing, ...flipped, state: over }, 'pin-service'],
+    [
+      'the Service already leads to the canary, and no state is left to record in',
+      { ...failing, ...flipped, state: 'unreadable' },
       'pin-service',
     ],
     [
@@ -319,6 +326,21 @@ describe('the way down', () => {
       'wait: stable can take the requests',
     ],
   ])('when %s', (_when, change, expected) => expect(next(change)).toBe(expected));
+
+  test('when its reason is over, the promotion is recorded anew', () => {
+    const step = { ...aState().step, index: 5, fromIndex: 4, to: percent(100) };
+    const canary = new Set(['a', 'b', 'c', 'd']);
+    const snapshot = aSnapshot({
+      ...flipped,
+      state: { ...over, step },
+      canary: bare({ replicas: 4, available: 4 }),
+      endpoints: { ...aSnapshot().endpoints, canary },
+    });
+    expect(nextWrite(snapshot, decide(snapshot))).toMatchObject({
+      condition: 'promotion is recorded',
+      action: { kind: 'record', state: { outcome: null, step: { index: 5 } } },
+    });
+  });
 
   test('while requests drain it looks again at the moment when that is over', () => {
     const snapshot = aSnapshot({ route: rejected, ...recorded, routeAcceptedSince: at(-4.75) });
