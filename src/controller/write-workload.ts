@@ -15,6 +15,7 @@ import {
   marks,
   pinAnnotation,
   pinKey,
+  routeWeight,
   type Snapshot,
   stateOf,
   wantedRevision,
@@ -130,12 +131,22 @@ export async function pinService(
   );
 }
 
+/**
+ * Fewer pods for a canary that has requests are for the Deployment as it is: what a watch that is
+ * behind tells of it may be long over.
+ * @throws KUBERNETES_CONFLICT when the Deployment asks for something else by now
+ */
 export async function scaleCanary(
   action: { readonly replicas: number; readonly outcome?: Outcome },
   s: Snapshot,
   effects: Effects,
   signal: AbortSignal,
 ): Promise<void> {
+  if (action.replicas < canaryOf(s).replicas && routeWeight(s) > 0) {
+    const { metadata } = await readDeployment(s, effects, signal);
+    if (metadata.generation !== s.deployment.generation)
+      throw outdated(`Deployment ${s.deployment.name}`);
+  }
   const state = stateOf(s);
   const scale: JsonPatchOperation = {
     op: 'replace',

@@ -50,6 +50,7 @@ test.each([
   [11_000_861, 0, 13, 'the source is away when it is asked what latency was like before'],
   [12_010_475, 0, 20, 'a canary is withdrawn because one stale list lacks it'],
   [42_000_706, 1, 6, 'an adoption lands after its time-out, when a person has opted out'],
+  [41_000_975, 2, 7, 'scaled down and up while a process stalls: the canary keeps its pods'],
   [20102, 2, 3, 'a raise after an outage of the API server is sized for what the Deployment was'],
 ])('seed %i, its first %i acts and %i faults: %s', async (seed, acts, faults) => {
   const drawn = planOf(seed);

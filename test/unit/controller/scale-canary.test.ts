@@ -1,0 +1,43 @@
+import { expect, test } from 'vitest';
+import type { Effects } from '../../../src/controller/effects.ts';
+import { scaleCanary } from '../../../src/controller/write-workload.ts';
+import { percent } from '../../../src/lib/units.ts';
+import { aReplicaSet, aRoute, aSnapshot, canaryHash } from '../../builders/snapshot.ts';
+
+/** Scales a canary of two pods that gets this weight; tells what was sent. */
+async function scaled(
+  replicas: number,
+  weight: number,
+  generationsAhead = 0,
+): Promise<readonly string[]> {
+  const sent: string[] = [];
+  const canary = aReplicaSet(canaryHash, { replicas: 2 });
+  const s = aSnapshot({ canary, route: aRoute({ weight: percent(weight) }) });
+  const { uid, generation } = s.deployment;
+  const client = {
+    get: ({ resource: { kind } }: { readonly resource: { readonly kind: string } }) => {
+      sent.push(`look at the ${kind}`);
+      return Promise.resolve({ metadata: { uid, generation: generation + generationsAhead } });
+    },
+    jsonPatch: () => {
+      sent.push('scale');
+      return Promise.resolve({ metadata: {} });
+    },
+  };
+  const effects = { client, accept: () => undefined } as unknown as Effects;
+  await scaleCanary({ replicas }, s, effects, new AbortController().signal);
+  return sent;
+}
+
+test.each<[string, number, number, string[]]>([
+  ['fewer pods with requests: after a look', 1, 50, ['look at the Deployment', 'scale']],
+  ['fewer pods without requests: at once', 0, 0, ['scale']],
+  ['more pods: at once', 3, 50, ['scale']],
+])('%s', async (_what, replicas, weight, expected) => {
+  expect(await scaled(replicas, weight)).toEqual(expected);
+});
+
+// A process that had stalled saw 2, then 1, then 6 replicas, and took the pods away for the 1.
+test('not for what the Deployment asked for before', async () => {
+  await expect(scaled(1, 50, 1)).rejects.toMatchObject({ code: 'KUBERNETES_CONFLICT' });
+});
