@@ -1,4 +1,5 @@
 import { describeSpan, elapsed, millis, type Percent, percent } from '../lib/units.ts';
+import { awaitsShift } from './awaited-shift.ts';
 import { type Answer, answer, type Decision } from './decision.ts';
 import { afterFlinch, isTakenBack } from './flinched.ts';
 import { heldBecause, isGuard } from './hold.ts';
@@ -309,17 +310,6 @@ function handOnRoute(s: Snapshot): Answer | undefined {
   const said = `the route carries ${weight} % and not ${to} %: changed by somebody else`;
   if (weight < to) return pause(s, state, 'route', said);
   return answer('progressing', { kind: 'carry', index: state.step.index }, said);
-}
-
-/**
- * A raise that is recorded and not made yet. The canary is listed before its first raise: without
- * it the route was applied anew, as by GitOps. After a resume it is listed again.
- */
-function awaitsShift(s: Snapshot, { step }: RolloutState): boolean {
-  const { index, fromIndex, from, inForceAt } = step;
-  const isOurs = s.route?.record?.canaryService === s.canaryServiceName;
-  const isTakenOff = isOurs && s.route?.canaryService === undefined && fromIndex < index;
-  return inForceAt === null && routeWeight(s) === from && !isTakenOff;
 }
 
 /** A suspicion leaves some requests, to go on by; only a sick pod is left without any. */

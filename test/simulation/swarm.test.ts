@@ -51,6 +51,7 @@ test.each([
   [12_010_475, 0, 20, 'a canary is withdrawn because one stale list lacks it'],
   [42_000_706, 1, 6, 'an adoption lands after its time-out, when a person has opted out'],
   [41_000_975, 2, 7, 'scaled down and up while a process stalls: the canary keeps its pods'],
+  [31_000_782, 3, 1, 'a pause for a hand that took a first raise off is cut in two by its fence'],
   [20102, 2, 3, 'a raise after an outage of the API server is sized for what the Deployment was'],
 ])('seed %i, its first %i acts and %i faults: %s', async (seed, acts, faults) => {
   const drawn = planOf(seed);

@@ -58,6 +58,19 @@ test('a first raise that was made and taken off again is not made again', () => 
     rule: 'weightChangedByHand',
     action: { kind: 'record', state: { pause: { by: 'route' } } },
   });
+  // The fence has listed it again; what the hand did is not forgotten, nor a resume after it.
+  const handMark = { ...mark, kind: 'paused', rule: 'weightChangedByHand', at: at(0) };
+  const relisted = aRoute({ weight: percent(0), record: under(handMark) });
+  expect(act({ route: relisted, state })).toMatchObject({
+    rule: 'weightChangedByHand',
+    action: { kind: 'record', state: { pause: { by: 'route' } } },
+  });
+  const paused = { ...state, pause };
+  const resumed = act({ route: relisted, state: paused, request: request('resume', 0) });
+  expect(resumed).toMatchObject({
+    rule: 'resumeRequested',
+    action: { kind: 'record', state: { pause: null, step: { fromIndex: 0, inForceAt: null } } },
+  });
   // Recorded and not made yet, the canary is listed.
   const listed = aRoute({ weight: percent(0) });
   expect(act({ route: listed, state }).rule).not.toBe('weightChangedByHand');
