@@ -50,12 +50,28 @@ export async function confirmAllToCanary(
   effects: Effects,
   signal: AbortSignal,
 ): Promise<void> {
-  if (s.route === undefined) return;
+  if (s.route !== undefined) await confirmWeight(percent(100), s, effects, signal);
+}
+
+/**
+ * Before a rollout is paused for a weight that somebody has lowered: the weight may be one from
+ * before a raise of ours, which the watch of the route has not told or a stale list has undone.
+ * @throws KUBERNETES_CONFLICT when the route carries another weight than was seen
+ */
+export const confirmLowered = (s: Snapshot, effects: Effects, signal: AbortSignal): Promise<void> =>
+  confirmWeight(routeWeight(s), s, effects, signal);
+
+async function confirmWeight(
+  weight: Percent,
+  s: Snapshot,
+  effects: Effects,
+  signal: AbortSignal,
+): Promise<void> {
   const { provider, raw } = routeOf(s, effects);
   const fresh = await effects.client.get(refOf(raw), signal);
   effects.accept(fresh);
-  const { weight } = provider.read(fresh, s.deployment.uid, s.service?.name ?? '');
-  if (weight !== 100) throw outdated(`HTTPRoute ${raw.metadata.name}`);
+  const is = provider.read(fresh, s.deployment.uid, s.service?.name ?? '');
+  if (is.weight !== weight) throw outdated(`HTTPRoute ${raw.metadata.name}`);
 }
 
 async function confirmDeployment(

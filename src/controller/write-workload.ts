@@ -27,7 +27,7 @@ import type { Effects } from './effects.ts';
 import { outdated, unlessGone } from './outdated.ts';
 import { isAskedOtherwise, readDeployment } from './read-deployment.ts';
 import { resumeNatively } from './write-deployment.ts';
-import { confirmAllToCanary } from './write-route.ts';
+import { confirmAllToCanary, confirmLowered } from './write-route.ts';
 
 export async function deleteReplicaSet(
   target: { readonly name: string; readonly uid: string },
@@ -160,8 +160,16 @@ export async function scaleCanary(
   await patchCanary([scale, ...recorded], s, effects, signal);
 }
 
-export const record = (state: RolloutState, s: Snapshot, effects: Effects, signal: AbortSignal) =>
-  patchCanary([stateOperation(state)], s, effects, signal);
+export async function record(
+  state: RolloutState,
+  s: Snapshot,
+  effects: Effects,
+  signal: AbortSignal,
+): Promise<void> {
+  const isForHand = state.pause?.by === 'route' && stateOf(s)?.pause === null;
+  if (isForHand) await confirmLowered(s, effects, signal);
+  await patchCanary([stateOperation(state)], s, effects, signal);
+}
 
 /**
  * The patch that makes the Deployment adopt the canary. A fresh read first: from here on there is

@@ -52,6 +52,7 @@ test.each([
   [42_000_706, 1, 6, 'an adoption lands after its time-out, when a person has opted out'],
   [41_000_975, 2, 7, 'scaled down and up while a process stalls: the canary keeps its pods'],
   [31_000_782, 3, 1, 'a pause for a hand that took a first raise off is cut in two by its fence'],
+  [42_000_458, 0, 7, 'a stale list shows the route as before its raise, as if by a hand'],
   [20102, 2, 3, 'a raise after an outage of the API server is sized for what the Deployment was'],
 ])('seed %i, its first %i acts and %i faults: %s', async (seed, acts, faults) => {
   const drawn = planOf(seed);

@@ -1,0 +1,52 @@
+import { expect, test } from 'vitest';
+import type { Effects } from '../../../src/controller/effects.ts';
+import { record } from '../../../src/controller/write-workload.ts';
+import { percent } from '../../../src/lib/units.ts';
+import type { RolloutState } from '../../../src/rollout/state.ts';
+import { aRoute, aSnapshot, aState, at } from '../../builders/snapshot.ts';
+
+const noop = () => undefined;
+const seen = aRoute({ weight: percent(1) });
+const pausedBy = (by: string) => aState({ pause: { by, at: at(0), because: 'a reason' } });
+
+/** Records a state while the route carries this weight, seen at 1 %; tells what was sent. */
+async function recorded(
+  state: RolloutState,
+  weight: number,
+  before = aState(),
+): Promise<readonly string[]> {
+  const sent: string[] = [];
+  const s = aSnapshot({ route: seen, state: before });
+  const raw = { metadata: { name: 'web', namespace: 'shop', uid: seen.uid } };
+  const client = {
+    get: ({ resource: { kind } }: { readonly resource: { readonly kind: string } }) => {
+      sent.push(`look at the ${kind}`);
+      return Promise.resolve(raw);
+    },
+    jsonPatch: () => {
+      sent.push('record');
+      return Promise.resolve({ metadata: {} });
+    },
+  };
+  const provider = { read: () => ({ ...seen, weight: percent(weight) }) };
+  const rawRoute = () => raw;
+  const effects = { client, accept: noop, rawRoute, providers: { httproute: provider } };
+  await record(state, s, effects as unknown as Effects, new AbortController().signal);
+  return sent;
+}
+
+test('a rollout is paused for a hand after a look at the route', async () => {
+  expect(await recorded(pausedBy('route'), 1)).toEqual(['look at the HTTPRoute', 'record']);
+});
+
+// A list that was stale showed the route as before the raise, and nobody had laid a hand on it.
+test('but not when the route carries another weight than was seen', async () => {
+  await expect(recorded(pausedBy('route'), 5)).rejects.toMatchObject({
+    code: 'KUBERNETES_CONFLICT',
+  });
+});
+
+test('a person who pauses waits for no look, nor does a record during a pause', async () => {
+  expect(await recorded(pausedBy('ann'), 5)).toEqual(['record']);
+  expect(await recorded(pausedBy('route'), 5, pausedBy('route'))).toEqual(['record']);
+});
