@@ -1,4 +1,4 @@
-import { type Percent, percent } from '../lib/units.ts';
+import { instant, type Percent, percent } from '../lib/units.ts';
 import type { Action } from './action.ts';
 import { attemptOf, firstState } from './begin.ts';
 import {
@@ -175,7 +175,9 @@ export const sustain: readonly Condition[] = [
     toward: (s, d): Action => {
       const revision = s.canary?.podHash ?? '';
       const { rule, because } = d;
-      return { kind: 'fence-route', mark: { kind: 'paused', revision, rule, because, at: s.now } };
+      // Another leader's clock, by which the raise was recorded, may be ahead of ours.
+      const at = instant(Math.max(s.now, stateOf(s)?.step.raisedAt ?? s.now));
+      return { kind: 'fence-route', mark: { kind: 'paused', revision, rule, because, at } };
     },
   },
   {

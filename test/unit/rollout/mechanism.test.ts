@@ -429,6 +429,15 @@ describe('a pause keeps a raise from landing that is still under way', () => {
     const state = aState({ step: { ...raising, ...step } });
     expect(next({ request, state, route: aRoute(route) })).toBe(expected);
   });
+  test('once, although the clock by which the raise was recorded is ahead', () => {
+    const state = aState({ step: { ...raising, raisedAt: at(30) } });
+    const s = aSnapshot({ request, state, route: aRoute(from) });
+    const found = nextWrite(s, decide(s));
+    const mark = found.kind === 'write' && 'mark' in found.action ? found.action.mark : undefined;
+    const record = { ...(attached.record as object), mark };
+    const route = aRoute({ ...from, record: record as never });
+    expect(next({ request, state, route })).toBe('record');
+  });
   test('nor does the mark of a pause stand for a reason to take all traffic off', () => {
     const verdict = fail;
     const step = { ...raising, fromIndex: -1, index: 0, from: percent(0) };
