@@ -38,7 +38,7 @@ export interface Book {
   userRules: string | undefined;
   /** Weight below which somebody's hand has put the canary. */
   handLimit: number | undefined;
-  /** Somebody else has changed the weight at any time. */
+  /** Somebody else has changed the weight, or taken the canary off the route, at any time. */
   handSeen: boolean;
   /** What somebody raised goes back without a reason of ours. */
   raisedByHand: boolean;

@@ -150,7 +150,8 @@ function onRoute(before: RouteTruth, after: RouteTruth, book: Book): void {
   if (after.record?.mark?.kind === 'rejected') rolledBack(after.record.revision, book);
   if (after.total === 0) say(book, 'S5 capacity', 'the weights of a rule sum to 0');
   if (after.writtenBy !== 'haldane') {
-    book.handSeen ||= after.weight !== before.weight;
+    const isTakenOff = after.canaryService !== before.canaryService;
+    book.handSeen ||= isTakenOff || after.weight !== before.weight;
     if (after.weight < before.weight && !looksUnmade(after, book)) book.handLimit = after.weight;
     if (after.weight > before.weight) book.raisedByHand = true;
     return;
