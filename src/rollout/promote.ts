@@ -50,8 +50,14 @@ const handOver: readonly Condition[] = [
   ...listing,
   {
     name: 'promotion is recorded',
-    // An end that was recorded to keep an adoption from landing is over with its reason.
-    met: (s) => stateOf(s)?.step.index === promotionIndex(s) && stateOf(s)?.outcome === null,
+    // An end that was recorded to keep an adoption from landing is over with its reason, and a
+    // pause with the request to promote all the same.
+    met: (s, d) => {
+      const state = stateOf(s);
+      const asked = d.goal.kind === 'promote' ? d.goal.requestId : undefined;
+      const isHeard = asked === undefined || state?.requestId === asked;
+      return isHeard && state?.step.index === promotionIndex(s) && state.outcome === null;
+    },
     toward: (s, d): Action => ({
       kind: 'record',
       state: { ...raised(s, promotionIndex(s), whole, d), outcome: null },

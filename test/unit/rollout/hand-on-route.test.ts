@@ -85,6 +85,18 @@ test('promotion asked for before a hand lowered the weight waits for a resume', 
   expect(action?.kind).not.toBe('shift-route');
 });
 
+test('promotion asked for while its recorded raise is paused ends the pause first', () => {
+  const raise = { ...step, index: 5, fromIndex: 1, from: percent(5), to: percent(100) };
+  const state = aState({ step: { ...raise, inForceAt: null }, requestId: 'before', pause });
+  const endpoints = { stable: new Set(['x']), canary: new Set(['1', '2', '3', '4']) };
+  const labels = { 'haldane.dev/canary-for': 'x' };
+  const canary = aReplicaSet(canaryHash, { controllerUid: undefined, labels });
+  expect(act({ state, canary, endpoints, request: request('promote', 2) })).toMatchObject({
+    rule: 'promoteRequested',
+    action: { kind: 'record', state: { requestId: 'a', pause: null, step: { to: 100 } } },
+  });
+});
+
 test('promotion asked for while it is paused ends the pause', () => {
   const endpoints = { stable: new Set(['x']), canary: new Set(['1', '2', '3', '4']) };
   const canary = aReplicaSet(canaryHash, {
