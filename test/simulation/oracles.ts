@@ -153,7 +153,7 @@ function onRoute(before: RouteTruth, after: RouteTruth, book: Book): void {
     const isTakenOff = after.canaryService !== before.canaryService;
     book.handSeen ||= isTakenOff || after.weight !== before.weight;
     if (after.weight < before.weight && !looksUnmade(after, book)) book.handLimit = after.weight;
-    if (after.weight > before.weight) book.raisedByHand = true;
+    if (after.weight > before.weight) raisedBySomebody(after, book);
     return;
   }
   if (after.weight > before.weight) onRaise(before, after, book);
@@ -166,6 +166,15 @@ function looksUnmade({ weight, canaryService, record }: RouteTruth, book: Book):
   const state = canaryOf(book, record?.revision)?.state;
   if (typeof state !== 'object' || canaryService === undefined) return false;
   return state.step.inForceAt === null && state.step.from === weight;
+}
+
+/** What somebody has lowered is no longer so where it goes beyond the step again. */
+function raisedBySomebody({ weight, record }: RouteTruth, book: Book): void {
+  book.raisedByHand = true;
+  if (book.handLimit === undefined) return;
+  const state = canaryOf(book, record?.revision)?.state;
+  const isAbove = typeof state === 'object' && weight >= state.step.to;
+  book.handLimit = isAbove ? undefined : Math.max(book.handLimit, weight);
 }
 
 /** What the user wrote comes back byte for byte (I11). */
