@@ -3,8 +3,8 @@
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { workloads } from '../../test/simulation/placed/workloads.ts';
+import { conclude } from '../conclude.ts';
 import { inWorkers } from '../in-workers.ts';
-import { report } from '../report.ts';
 import { sourceNumber } from '../source-number.ts';
 import { wholeNumber } from '../whole-number.ts';
 import type { Asked, Done } from './worker.ts';
@@ -23,6 +23,7 @@ const { values } = parseArgs({
 /** The plans of each workload are dealt out into so many parts. */
 const parts = 20;
 const every = wholeNumber('--every', values.every, 1);
+const beginsAt = sourceNumber();
 const names = values.only?.split(',') ?? workloads.map(({ name }) => name);
 const begun = performance.now();
 const done: Done[] = [];
@@ -31,8 +32,8 @@ await inWorkers({
   data: { parts: parts * every } satisfies Asked,
   // Part by part over all workloads, so that a lack of time leaves out some of each; where it
   // begins is another place after each change of the sources.
-  names: Array.from({ length: parts }, (_, i) => (i + sourceNumber()) % (parts * every)).flatMap(
-    (part) => names.map((name) => `${part}/${name}`),
+  names: Array.from({ length: parts }, (_, i) => (i + beginsAt) % (parts * every)).flatMap((part) =>
+    names.map((name) => `${part}/${name}`),
   ),
   threads: wholeNumber('--threads', values.threads, 1),
   minutes: wholeNumber('--minutes', values.minutes, 1),
@@ -50,11 +51,8 @@ const [plans, failures] = [plansIn(done), failuresIn(done)];
 console.log(
   `${plans} plans over ${names.length} workloads, ${failures} with violations, ${minutes} min`,
 );
-const enough = plans >= wholeNumber('--least', values.least, 1);
-if (!enough) console.log(`fewer than ${values.least} plans: the machine was too slow`);
-const bad = failures > 0 || !enough;
-report(bad ? 0 : 1, bad ? 1 : 0);
-process.exitCode = bad ? 1 : 0;
+const least = wholeNumber('--least', values.least, 1);
+process.exitCode = conclude({ what: 'plans', done: plans, failures, least });
 
 function plansIn(some: readonly Done[]): number {
   return some.reduce((sum, one) => sum + one.plans, 0);

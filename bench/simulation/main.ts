@@ -6,8 +6,8 @@ import { parseArgs } from 'node:util';
 import { planOf } from '../../test/simulation/swarm/plan.ts';
 import { reportOf } from '../../test/simulation/swarm/report.ts';
 import { tracePlan } from '../../test/simulation/swarm/run.ts';
+import { conclude } from '../conclude.ts';
 import { inWorkers } from '../in-workers.ts';
-import { report } from '../report.ts';
 import { sourceNumber } from '../source-number.ts';
 import { wholeNumber } from '../whole-number.ts';
 import type { Asked, Batch } from './worker.ts';
@@ -75,11 +75,8 @@ async function runSeeds(): Promise<number> {
   console.log(`${(sum((one) => one.span) / 3.6e6).toFixed(1)} hours of virtual time`);
   for (const [kind, count] of injectedIn(done))
     console.log(`${String(count).padStart(8)}  ${kind}`);
-  const enough = seeds >= wholeNumber('--least', values.least, 1);
-  if (!enough) console.log(`fewer than ${values.least} seeds: the machine was too slow`);
-  const bad = failed > 0 || !enough;
-  report(bad ? 0 : 1, bad ? 1 : 0);
-  return bad ? 1 : 0;
+  const least = wholeNumber('--least', values.least, 1);
+  return conclude({ what: 'seeds', done: seeds, failures: failed, least });
 }
 
 function injectedIn(done: readonly Batch[]): readonly (readonly [string, number])[] {

@@ -1,3 +1,4 @@
+import type { Plan } from '../swarm/plan.ts';
 import { runPlan, tracePlan } from '../swarm/run.ts';
 import { plansOf } from './plans.ts';
 import { workloads } from './workloads.ts';
@@ -8,6 +9,9 @@ export interface Disturbed {
   readonly failures: readonly string[];
 }
 
+/** By workload: to find them takes a run of its own, and they are asked for in parts. */
+const known = new Map<string, readonly Plan[]>();
+
 /** Runs every `every`-th plan of a workload, from the one with number `from` on. */
 export async function disturbed(name: string, every: number, from = 0): Promise<Disturbed> {
   const workload = workloads.find((one) => one.name === name);
@@ -16,7 +20,9 @@ export async function disturbed(name: string, every: number, from = 0): Promise<
       `no workload ${name}; there are ${workloads.map((one) => one.name).join(', ')}`,
     );
   }
-  const plans = (await plansOf(workload)).filter((_, index) => index % every === from);
+  const all = known.get(name) ?? (await plansOf(workload));
+  known.set(name, all);
+  const plans = all.filter((_, index) => index % every === from);
   const failures: string[] = [];
   for (const plan of plans) {
     const { violations } = await runPlan(plan);
