@@ -1,5 +1,6 @@
 import { instant, type Percent, percent } from '../lib/units.ts';
 import type { Action } from './action.ts';
+import { fenceOf } from './awaited-shift.ts';
 import { attemptOf, firstState } from './begin.ts';
 import {
   canaryServes,
@@ -246,10 +247,8 @@ const pauses = (s: Snapshot, { goal }: Decision): boolean =>
 /** Recorded, and the route is as it was then. */
 function isRaising(s: Snapshot): boolean {
   const step = stateOf(s)?.step;
-  const record = s.route?.record;
-  if (step === undefined || record === undefined || step.inForceAt !== null) return false;
-  const isFenced = record.mark?.kind === 'paused' && record.mark.at >= step.raisedAt;
-  return step.from < step.to && s.route?.weight === step.from && !isFenced;
+  if (step === undefined || s.route?.record === undefined || step.inForceAt !== null) return false;
+  return step.from < step.to && s.route.weight === step.from && fenceOf(s, step) === undefined;
 }
 
 /**

@@ -1,5 +1,6 @@
 import { routeWeight, type Snapshot } from './snapshot.ts';
 import type { RolloutState } from './state.ts';
+import type { RouteMark } from './views.ts';
 
 /**
  * A raise that is recorded and not made yet. The canary is listed before its first raise: without
@@ -9,13 +10,13 @@ export function awaitsShift(s: Snapshot, { step }: RolloutState): boolean {
   const { index, fromIndex, from, inForceAt } = step;
   const isOurs = s.route?.record?.canaryService === s.canaryServiceName;
   const isTakenOff = isOurs && s.route?.canaryService === undefined && fromIndex < index;
-  const isLowered = isTakenOff || isFencedForHand(s, step);
+  // The fence before a pause for such a hand lists the canary again: its mark tells of the hand.
+  const isLowered = isTakenOff || fenceOf(s, step)?.rule === 'weightChangedByHand';
   return inForceAt === null && routeWeight(s) === from && !isLowered;
 }
 
-/** The fence before a pause for such a hand lists the canary again: its mark tells of the hand. */
-function isFencedForHand(s: Snapshot, { raisedAt }: RolloutState['step']): boolean {
+/** The mark of a pause that keeps this raise from landing; undefined where it still may. */
+export function fenceOf(s: Snapshot, { raisedAt }: RolloutState['step']): RouteMark | undefined {
   const mark = s.route?.record?.mark;
-  const isForHand = mark?.kind === 'paused' && mark.rule === 'weightChangedByHand';
-  return isForHand && mark.at >= raisedAt;
+  return mark?.kind === 'paused' && mark.at >= raisedAt ? mark : undefined;
 }
