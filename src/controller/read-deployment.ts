@@ -22,6 +22,21 @@ export async function readDeployment(
 }
 
 /**
+ * As above, of a Deployment whose spec is as its watch has it.
+ * @throws KUBERNETES_CONFLICT when it asks for something else by now
+ */
+export async function readUnchanged(
+  s: Snapshot,
+  effects: Effects,
+  signal: AbortSignal,
+): Promise<RawObject> {
+  const raw = await readDeployment(s, effects, signal);
+  const { generation, name } = s.deployment;
+  if (raw.metadata.generation !== generation) throw outdated(`Deployment ${name}`);
+  return raw;
+}
+
+/**
  * Somebody has opted out, or has asked for something, and the watch has not told: no generation
  * tells of that.
  */

@@ -7,7 +7,7 @@ import type { RouteMark } from '../rollout/views.ts';
 import { confirmRecord } from './confirm-canary.ts';
 import type { Effects } from './effects.ts';
 import { outdated } from './outdated.ts';
-import { isAskedOtherwise, readDeployment } from './read-deployment.ts';
+import { isAskedOtherwise, readUnchanged } from './read-deployment.ts';
 
 /** A cut is repeated on conflict this often within one pass; then the pass itself is repeated. */
 const cutTries = 8;
@@ -79,10 +79,8 @@ async function confirmDeployment(
   effects: Effects,
   signal: AbortSignal,
 ): Promise<void> {
-  const raw = await readDeployment(s, effects, signal);
-  if (isAskedOtherwise(raw, s) || raw.metadata.generation !== s.deployment.generation) {
-    throw outdated(`Deployment ${s.deployment.name}`);
-  }
+  const raw = await readUnchanged(s, effects, signal);
+  if (isAskedOtherwise(raw, s)) throw outdated(`Deployment ${s.deployment.name}`);
 }
 
 /**

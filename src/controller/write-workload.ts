@@ -25,7 +25,7 @@ import type { ReplicaSetView, ServiceView } from '../rollout/views.ts';
 import { encodeState } from '../spec/state-codec.ts';
 import type { Effects } from './effects.ts';
 import { outdated, unlessGone } from './outdated.ts';
-import { isAskedOtherwise, readDeployment } from './read-deployment.ts';
+import { isAskedOtherwise, readDeployment, readUnchanged } from './read-deployment.ts';
 import { resumeNatively } from './write-deployment.ts';
 import { confirmAllToCanary, confirmLowered } from './write-route.ts';
 
@@ -142,11 +142,8 @@ export async function scaleCanary(
   effects: Effects,
   signal: AbortSignal,
 ): Promise<void> {
-  if (action.replicas < canaryOf(s).replicas && routeWeight(s) > 0) {
-    const { metadata } = await readDeployment(s, effects, signal);
-    if (metadata.generation !== s.deployment.generation)
-      throw outdated(`Deployment ${s.deployment.name}`);
-  }
+  if (action.replicas < canaryOf(s).replicas && routeWeight(s) > 0)
+    await readUnchanged(s, effects, signal);
   const state = stateOf(s);
   const scale: JsonPatchOperation = {
     op: 'replace',
