@@ -487,6 +487,8 @@ const refused = (book: Book): boolean => {
 
 // What may be so for a moment, but not for long.
 
+const raisedByHand = 'S1 steps: what a hand has raised stays so';
+
 function lasting(book: Book): void {
   const now = book.world.clock.now();
   const route = book.view.route();
@@ -495,12 +497,11 @@ function lasting(book: Book): void {
   const state = set?.state;
   const step = state === undefined || state === 'unreadable' ? 0 : state.step.to;
   const live = book.view.deployment() !== undefined && book.view.deployment()?.enabled === true;
+  const isAbove = live && set?.bare === true && weight > step;
   const states: Readonly<Record<string, boolean>> = {
     'S13 state: weight without readable state': live && weight > 0 && typeof state !== 'object',
-    'S1 steps: weight above the recorded step':
-      live && set?.bare === true && weight > step && !book.raisedByHand,
-    'S1 steps: what a hand has raised stays so':
-      live && set?.bare === true && weight > step && book.raisedByHand,
+    'S1 steps: weight above the recorded step': isAbove && !book.raisedByHand,
+    [raisedByHand]: isAbove && book.raisedByHand,
     'I1 endpoints: weight for a canary without ready pods':
       weight > 0 && book.view.ready(route?.canaryService ?? '').length === 0,
     'S4 rejected: a rejected revision keeps its weight':
@@ -515,7 +516,7 @@ function lasting(book: Book): void {
     }
     const since = book.since.get(name) ?? now;
     book.since.set(name, since);
-    const patience = name.includes('a hand') ? longest : passing;
+    const patience = name === raisedByHand ? longest : passing;
     if (now - since > patience) book.found.add(name);
   }
 }
