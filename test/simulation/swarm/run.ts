@@ -291,10 +291,8 @@ function ignored(plan: Plan): readonly string[] {
   const promoted = plan.acts.some(forward);
   const slow = plan.latency && Object.values(plan.qualities).includes('slow');
   return [
-    // All pods go with it, the garbage collector need not wait for us, and what a notice would say
-    // is gone.
+    // All pods go with it, and the garbage collector need not wait for us.
     ...(deleted ? ['lost requests', 'I1 endpoints', 'I2 Service', 'I10 order: the route was'] : []),
-    ...(deleted ? ['notices: nobody was told'] : []),
     // A person has asked for it.
     ...(promoted ? ['S2 false promotion', 'L2 exposure'] : []),
     // Or to be shown once more.
