@@ -49,7 +49,8 @@ export function createController(parts: Parts, queue: WorkQueue): Controller {
         } else {
           const next = await reconcile(deployment, memoryOf(key), parts, signal);
           if (next.kind === 'again') queue.add(key);
-          if (next.kind === 'later') queue.addAfter(key, next.after);
+          // It has looked at everything: what an earlier pass wanted to look at again is answered.
+          if (next.kind === 'later') queue.postpone(key, next.after);
         }
         queue.forget(key);
         parts.metrics.reconciled('ok', took());

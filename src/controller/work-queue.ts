@@ -37,6 +37,8 @@ export interface WorkQueue {
    * drops none.
    */
   addAfter(key: string, span: Millis): void;
+  /** Adds the key later, and forgets every earlier wish to do so: this one knows more. */
+  postpone(key: string, span: Millis): void;
   /**
    * Adds the key after its next back-off pause, or after `atLeast` if that is longer. Returns the
    * pause.
@@ -106,6 +108,11 @@ class KeyedQueue implements WorkQueue {
     this.#delayed.set(key, { due, cancel });
   }
 
+  postpone(key: string, span: Millis): void {
+    this.#forgetDelayed(key);
+    this.addAfter(key, span);
+  }
+
   retry(key: string, atLeast: Millis = millis(0)): Millis {
     const count = this.#failures.get(key) ?? 0;
     this.#failures.set(key, count + 1);
@@ -121,6 +128,10 @@ class KeyedQueue implements WorkQueue {
 
   remove(key: string): void {
     this.#failures.delete(key);
+    this.#forgetDelayed(key);
+  }
+
+  #forgetDelayed(key: string): void {
     this.#delayed.get(key)?.cancel();
     this.#delayed.delete(key);
   }

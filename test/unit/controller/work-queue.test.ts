@@ -102,6 +102,20 @@ test('of several delays the earliest counts', async () => {
   expect(clock.pendingTimers).toBe(0);
 });
 
+test('of a wish and a later one that knows more the later one counts', async () => {
+  const { queue, clock, started } = aQueue();
+  queue.addAfter('a', seconds(3));
+  queue.postpone('a', seconds(10));
+  await clock.advance(seconds(9));
+  expect(started).toEqual([]);
+  await clock.advance(seconds(1));
+  expect(started).toEqual(['a']);
+  queue.addAfter('b', seconds(3));
+  queue.postpone('b', millis(0));
+  await clock.advance(seconds(10));
+  expect(started).toEqual(['a', 'b']);
+});
+
 test('a delay of nothing or less is now', () => {
   const { queue, started } = aQueue();
   queue.addAfter('a', millis(0));
