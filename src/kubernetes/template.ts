@@ -11,11 +11,20 @@ const hashLabel = 'pod-template-hash';
  * and empty values are left out, as the controller's own comparison does (EqualIgnoreHash).
  */
 export function templateHash(template: unknown): string {
-  return createHash('sha256')
+  if (!isRecord(template) || !Object.isFrozen(template)) return hashOf(template);
+  const known = hashes.get(template) ?? hashOf(template);
+  hashes.set(template, known);
+  return known;
+}
+
+/** What is frozen, as objects of the embedded cluster are, comes again and again as it was. */
+const hashes = new WeakMap<JsonRecord, string>();
+
+const hashOf = (template: unknown): string =>
+  createHash('sha256')
     .update(canonicalJson(withoutHash(template)))
     .digest('hex')
     .slice(0, 10);
-}
 
 /** The template as it may be copied: raw, so that fields unknown to us survive (T8). */
 export function withoutHash(template: unknown): JsonRecord {
