@@ -25,6 +25,8 @@ export interface Oracles {
   check(): string[];
   /** The same, with what must hold once everything has settled. */
   end(): string[];
+  /** Rollouts that have begun so far. */
+  readonly rollouts: number;
 }
 
 export interface OracleOptions {
@@ -80,6 +82,9 @@ export function createOracles(world: World, options: OracleOptions = {}): Oracle
       lasting(book);
       atEnd(book, { repeats: options.repeats ?? 0, quiet: options.quiet ?? 5000 });
       return found();
+    },
+    get rollouts() {
+      return book.rollouts.size;
     },
   };
 }

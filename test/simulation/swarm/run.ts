@@ -14,6 +14,7 @@ export interface Outcome {
   readonly violations: readonly string[];
   readonly injected: ReadonlyMap<string, number>;
   readonly places: Places;
+  /** Those that have begun. */
   readonly rollouts: number;
   /** Virtual time from the start to the end, ms. */
   readonly span: number;
@@ -98,7 +99,6 @@ async function runStory(plan: Plan, watch: (world: World) => Transcript): Promis
   const before = await disturb(plan, { world, injector, staff, transcript });
   const found = await settle(world, oracles, transcript);
   found.push(...leftovers(world, before, plan.acts));
-  const rollouts = world.notices.filter(({ kind }) => kind === 'promotion' || kind === 'rollback');
   const end = world.endState();
   staff.end();
   world.stop();
@@ -106,7 +106,7 @@ async function runStory(plan: Plan, watch: (world: World) => Transcript): Promis
     violations: [...new Set(found)],
     injected: injector.injected,
     places: injector.places,
-    rollouts: Math.max(1, rollouts.length),
+    rollouts: oracles.rollouts,
     span: world.clock.monotonic(),
     end,
   };
@@ -128,6 +128,7 @@ async function disturb(plan: Plan, { world, injector, staff, transcript }: Scene
   const lasting = plan.faults.map(endOf);
   const last = Math.max(5000, ...plan.acts.map(({ at }) => at + 1000), ...lasting);
   await world.clock.advance(millis(last));
+  if (plan.faults.some(isNumbered)) await whileNumbered(world, last);
   injector.end();
   transcript.tell('from here on nothing goes wrong');
   return before;
@@ -136,9 +137,20 @@ async function disturb(plan: Plan, { world, injector, staff, transcript }: Scene
 /** Requests and events go wrong by their number: most of a rollout's are made in such a time. */
 const numbered = 40_000;
 
+const isNumbered = (fault: Fault): boolean => !('span' in fault || 'at' in fault);
+
 function endOf(fault: Fault): number {
   if ('span' in fault) return fault.span.to;
-  return 'at' in fault ? fault.at : numbered;
+  return 'at' in fault ? fault.at : 0;
+}
+
+/** Where nothing is left of a rollout, the requests and events to come are nobody's. */
+async function whileNumbered(world: World, since: number): Promise<void> {
+  let resting = 0;
+  for (let now = since; now < numbered && resting < 3; now += 1000) {
+    await world.clock.advance(seconds(1));
+    resting = world.isAtRest() ? resting + 1 : 0;
+  }
 }
 
 /**
