@@ -56,12 +56,16 @@ export class ApiServer {
   readonly watches: WatchHub;
   readonly clock: Clock;
   readonly resources: readonly Resource[];
-  readonly #byPath: ReadonlyMap<string, Resource>;
+  /** By group and version, then by the plural. */
+  readonly #served = new Map<string, Map<string, Resource>>();
 
   constructor(parts: ApiServerParts) {
     this.clock = parts.clock;
     this.resources = [...builtInResources, ...(parts.extraResources ?? [])];
-    this.#byPath = new Map(this.resources.map((r) => [`${apiVersionOf(r)}/${r.plural}`, r]));
+    for (const resource of this.resources) {
+      const served = this.#served.get(apiVersionOf(resource)) ?? new Map<string, Resource>();
+      this.#served.set(apiVersionOf(resource), served.set(resource.plural, resource));
+    }
     this.store = new Store(
       parts.historyLimit === undefined ? {} : { historyLimit: parts.historyLimit },
     );
@@ -78,7 +82,7 @@ export class ApiServer {
 
   /** A resource by `apps/v1` and `deployments`. */
   resource(groupVersion: string, plural: string): Resource {
-    const found = this.#byPath.get(`${groupVersion}/${plural}`);
+    const found = this.#served.get(groupVersion)?.get(plural);
     if (found === undefined)
       throw new InvariantError(`the embedded server has no ${groupVersion}/${plural}`);
     return found;
@@ -135,7 +139,7 @@ export class ApiServer {
 
   #path(request: ApiRequest): ResourcePath | undefined {
     return parsePath(request.path, (groupVersion, plural) =>
-      this.#byPath.get(`${groupVersion}/${plural}`),
+      this.#served.get(groupVersion)?.get(plural),
     );
   }
 

@@ -8,6 +8,7 @@ import {
   type Json,
   type JsonObject,
   type Mutable,
+  without,
 } from './json.ts';
 import { defaultPodSpec } from './pod-defaults.ts';
 import type { Resource } from './resource.ts';
@@ -147,15 +148,14 @@ export function applyDefaults(
 
 /** Empty labels, annotations and the like are not stored. */
 function dropEmpty(metadata: JsonObject): JsonObject {
-  let copy: Mutable | undefined;
+  let tidy = metadata;
   for (const key of ['labels', 'annotations', 'ownerReferences', 'finalizers']) {
     const value = metadata[key];
     if (value === undefined || Object.keys(asObject(value)).length + asArray(value).length > 0)
       continue;
-    copy ??= { ...metadata };
-    delete copy[key];
+    tidy = without(tidy, key);
   }
-  return copy ?? metadata;
+  return tidy;
 }
 
 /** Defaults of a custom resource's schema, inside the objects that are there. */

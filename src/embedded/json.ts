@@ -30,22 +30,36 @@ export function equalJson(a: Json | undefined, b: Json | undefined): boolean {
 
 /** Equality of two objects, one of their keys aside where it is named. */
 export function equalFields(a: JsonObject, b: JsonObject, aside?: string): boolean {
-  for (const key in a) if (key !== aside && !equalJson(a[key], b[key])) return false;
-  for (const key in b)
-    if (key !== aside && a[key] === undefined && b[key] !== undefined) return false;
-  return true;
+  let more = 0;
+  for (const key in a) {
+    const mine = a[key];
+    if (mine === undefined || key === aside) continue;
+    if (!equalJson(mine, b[key])) return false;
+    more += 1;
+  }
+  for (const key in b) if (b[key] !== undefined && key !== aside) more -= 1;
+  return more === 0;
 }
 
-/** Freezes a value all the way down; stops at subtrees that are frozen already. */
-export function deepFreeze<T>(value: T): T {
+/**
+ * Freezes a value all the way down; stops at subtrees that are frozen already. To ask that of a
+ * subtree costs more than to see that it is the one of `before`, the frozen state before this one.
+ */
+export function deepFreeze<T>(value: T, before?: unknown): T {
   if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value;
   Object.freeze(value);
-  if (Array.isArray(value)) for (const item of value) deepFreeze(item);
-  else
-    for (const key in value) {
-      const child = value[key];
-      if (typeof child === 'object') deepFreeze(child);
-    }
+  if (Array.isArray(value)) {
+    const old: readonly unknown[] = Array.isArray(before) ? before : [];
+    value.forEach((item, i) => item !== old[i] && deepFreeze(item, old[i]));
+    return value;
+  }
+  const old = before as Partial<T> | undefined;
+  for (const key in value) {
+    const child = value[key];
+    if (typeof child !== 'object') continue;
+    const was = old?.[key];
+    if (child !== was) deepFreeze(child, was);
+  }
   return value;
 }
 
@@ -76,8 +90,14 @@ export function withValueAt(
 }
 
 /** Copy of an object without a key; the same object when the key is absent. */
-export function without(value: JsonObject, key: string): JsonObject {
-  if (!(key in value)) return value;
+export const without = (value: JsonObject, key: string): JsonObject =>
+  key in value ? copyWithout(value, key) : value;
+
+/**
+ * Copy of an object without a key. Not a copy from which the key is deleted: such an object is slow
+ * to read and to copy ever after.
+ */
+export function copyWithout(value: JsonObject, key: string): Mutable {
   const rest: Mutable = {};
   for (const name in value) if (name !== key) rest[name] = value[name];
   return rest;

@@ -1,4 +1,4 @@
-import { isObject, type Json, type JsonObject, type Mutable } from './json.ts';
+import { copyWithout, isObject, type Json, type JsonObject, type Mutable } from './json.ts';
 
 /** JSON merge patch: objects merge, `null` removes, everything else replaces. Source: RFC 7396. */
 export function mergePatch(target: Json | undefined, patch: Json): Json {
@@ -9,9 +9,7 @@ export function mergePatch(target: Json | undefined, patch: Json): Json {
     const change = patch[key];
     if (change === undefined) continue;
     if (change === null) {
-      if (base[key] === undefined) continue;
-      copy ??= { ...base };
-      delete copy[key];
+      if (base[key] !== undefined) copy = copyWithout(copy ?? base, key);
       continue;
     }
     const next = mergePatch(base[key], change);

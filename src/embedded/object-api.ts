@@ -12,6 +12,7 @@ import {
   type KubernetesObject,
   type ManagedFieldsEntry,
   type ObjectMeta,
+  perResource,
   type Resource,
   storageKey,
   type Target,
@@ -215,7 +216,7 @@ export class ObjectApi {
   }
 
   #shape(resource: Resource): Shape | undefined {
-    return shapeOf(apiVersionOf(resource), resource.kind);
+    return typed(resource).shape;
   }
 
   #nameOf(resource: Resource, metadata: JsonObject): string {
@@ -380,6 +381,10 @@ export class ObjectApi {
     return this.#store.commit(storageKey(resource), finished ? 'DELETED' : 'MODIFIED', whole);
   }
 }
+
+const typed = perResource((resource) => ({
+  shape: shapeOf(apiVersionOf(resource), resource.kind),
+}));
 
 const inSeconds = (moment: Instant): string => toRfc3339(moment).replace(/\.\d+Z$/, 'Z');
 

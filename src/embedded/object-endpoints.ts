@@ -5,7 +5,13 @@ import { listBody, listPage } from './listing.ts';
 import { patchTypeOf } from './patching.ts';
 import { render, toCoreEvent } from './rendering.ts';
 import { type ApiRequest, type ApiResponse, isWatch, ok, wantsTable } from './request.ts';
-import { type KubernetesObject, type Resource, storageKey, type Target } from './resource.ts';
+import {
+  type KubernetesObject,
+  perResource,
+  type Resource,
+  storageKey,
+  type Target,
+} from './resource.ts';
 import { ApiFailure, badRequest, methodNotAllowed, notFound } from './status.ts';
 import { tableBody } from './table.ts';
 
@@ -43,6 +49,8 @@ function list(
   );
 }
 
+const coreForm = perResource((resource): Resource => ({ ...resource, group: '', version: 'v1' }));
+
 function create(
   parts: EndpointParts,
   request: ApiRequest,
@@ -54,8 +62,7 @@ function create(
   const sent = bodyOf(request, resource);
   // Events are kept in their core form, whichever group they come through.
   const body = resource.storedAs === undefined ? sent : toCoreEvent(sent);
-  const kept =
-    resource.storedAs === undefined ? resource : { ...resource, group: '', version: 'v1' };
+  const kept = resource.storedAs === undefined ? resource : coreForm(resource);
   const created = parts.objects.create(kept, namespace ?? '', body, options);
   return ok(shown(parts, request, resource, created), 201, headers);
 }

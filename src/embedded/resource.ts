@@ -81,12 +81,26 @@ export type Target = {
   readonly subresource?: string;
 };
 
-export const apiVersionOf = (resource: Resource): string =>
-  resource.group === '' ? resource.version : `${resource.group}/${resource.version}`;
+/** What follows from a resource alone, worked out once: resources are few and never change. */
+export function perResource<T extends object | string>(
+  work: (resource: Resource) => T,
+): (resource: Resource) => T {
+  const known = new WeakMap<Resource, T>();
+  return (resource) => {
+    let found = known.get(resource);
+    if (found === undefined) known.set(resource, (found = work(resource)));
+    return found;
+  };
+}
+
+export const apiVersionOf = perResource(({ group, version }) =>
+  group === '' ? version : `${group}/${version}`,
+);
 
 /** `apps/deployments`: one place in the store per resource, whatever the version. */
-export const storageKey = (resource: Resource): string =>
-  resource.storedAs ?? `${resource.group}/${resource.plural}`;
+export const storageKey = perResource(
+  ({ storedAs, group, plural }) => storedAs ?? `${group}/${plural}`,
+);
 
 type Row = Partial<Omit<Resource, 'group' | 'version' | 'plural' | 'kind'>>;
 

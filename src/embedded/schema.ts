@@ -1,4 +1,12 @@
-import { asObject, isArray, isObject, type Json, type JsonObject, type Mutable } from './json.ts';
+import {
+  asObject,
+  copyWithout,
+  isArray,
+  isObject,
+  type Json,
+  type JsonObject,
+  type Mutable,
+} from './json.ts';
 import schemaFile from './schemas.json' with { type: 'json' };
 
 /**
@@ -110,16 +118,20 @@ function pruneAt(
   found: Findings,
 ): Json {
   if (value === before || value === null) return value;
-  checkType(shape, value, path);
+  if (!takes(shape, value)) checkQuantity(shape, value, path);
   if (Array.isArray(value)) {
     if (shape.items === undefined) return value;
     return pruneList(resolveShape(shape.items), value as readonly Json[], before, path, found);
   }
   if (typeof value === 'object')
     return pruneObject(shape, value as JsonObject, before, path, found);
+  noteTime(shape, value, found);
+  return value;
+}
+
+function noteTime(shape: Shape, value: Json, found: Findings): void {
   if (shape.format === 'date-time' && typeof value === 'string')
     found.times.push({ text: value, micro: shape.micro === true });
-  return value;
 }
 
 function pruneList(
@@ -158,27 +170,43 @@ function pruneObject(
     const child = value[key];
     if (child === undefined) continue;
     if (child === null) {
-      copy ??= { ...value };
-      delete copy[key];
+      copy = copyWithout(copy ?? value, key);
+      continue;
+    }
+    const was = old[key];
+    if (child === was) {
+      count += 1;
       continue;
     }
     const place = properties?.[key] ?? values;
     if (place === undefined && closed) {
       found.unknown.push(placeOf(path, key));
-      copy ??= { ...value };
-      delete copy[key];
+      copy = copyWithout(copy ?? value, key);
       continue;
     }
     count += 1;
-    const was = old[key];
-    if (child === was) continue;
-    const kept = pruneAt(resolveShape(place), child, was, placeOf(path, key), found);
+    const kept = pruneField(resolveShape(place), child, was, path, key, found);
     if (kept !== was) same = false;
     if (kept !== child) (copy ??= { ...value })[key] = kept;
   }
   return same && isObject(before) && count === Object.keys(before).length
     ? before
     : (copy ?? value);
+}
+
+/** Most fields are no objects and have the right type: nobody asks for the place of those. */
+function pruneField(
+  shape: Shape,
+  value: Json,
+  before: Json | undefined,
+  path: string,
+  key: string,
+  found: Findings,
+): Json {
+  if (typeof value === 'object' || !takes(shape, value))
+    return pruneAt(shape, value, before, placeOf(path, key), found);
+  noteTime(shape, value, found);
+  return value;
 }
 
 const placeOf = (path: string, key: string) => (path === '' ? key : `${path}.${key}`);
@@ -188,10 +216,11 @@ export function mapShared<T>(
   change: (item: T, index: number) => T,
 ): readonly T[] {
   let copy: T[] | undefined;
-  list.forEach((item, i) => {
+  for (let i = 0; i < list.length; i += 1) {
+    const item = list[i] as T;
     const next = change(item, i);
     if (next !== item) (copy ??= [...list])[i] = next;
-  });
+  }
   return copy ?? list;
 }
 
@@ -212,11 +241,13 @@ function hasType(type: string | undefined, value: Json): boolean {
   }
 }
 
-function checkType(shape: Shape, value: Json, path: string): void {
-  if (shape.intOrString === true || shape.format === 'int-or-string') {
-    if (typeof value === 'string' || Number.isInteger(value)) return;
-  } else if (hasType(shape.type, value)) return;
-  // A quantity is a string in the schema, but a plain number is taken too.
+const takes = (shape: Shape, value: Json): boolean =>
+  shape.intOrString === true || shape.format === 'int-or-string'
+    ? typeof value === 'string' || Number.isInteger(value)
+    : hasType(shape.type, value);
+
+/** A quantity is a string in the schema, but a plain number is taken too. */
+function checkQuantity(shape: Shape, value: Json, path: string): void {
   if (
     shape.type === 'string' &&
     typeof value === 'number' &&

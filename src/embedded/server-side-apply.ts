@@ -3,6 +3,7 @@ import { isKeyedList, itemStep } from './field-tracking.ts';
 import {
   asArray,
   asObject,
+  copyWithout,
   isArray,
   isObject,
   type Json,
@@ -65,9 +66,8 @@ export function removeFields(shape: Shape, value: Json, fields: FieldSet): Json 
     if (child === undefined) continue;
     const left = removeFields(fieldShape(shape, key), child, fields[step] as FieldSet);
     if (left === child) continue;
-    copy ??= { ...value };
-    if (left === undefined) delete copy[key];
-    else copy[key] = left;
+    if (left === undefined) copy = copyWithout(copy ?? value, key);
+    else (copy ??= { ...value })[key] = left;
   }
   if (copy === undefined) return value;
   return Object.keys(copy).length === 0 ? undefined : copy;

@@ -16,7 +16,12 @@ export type Change = {
   readonly previous: KubernetesObject | undefined;
 };
 
-type ByName = Map<string, KubernetesObject>;
+/** The objects of a resource in one namespace. */
+type Space = {
+  readonly byName: Map<string, KubernetesObject>;
+  /** In the order of their names; `undefined` until somebody asks after a change. */
+  ordered: readonly KubernetesObject[] | undefined;
+};
 
 /**
  * The objects of the cluster, one monotonic revision over all of them and a bounded history.
@@ -26,7 +31,7 @@ type ByName = Map<string, KubernetesObject>;
  */
 export class Store {
   readonly #historyLimit: number;
-  readonly #objects = new Map<string, Map<string, ByName>>();
+  readonly #objects = new Map<string, Map<string, Space>>();
   readonly #listeners = new Set<(change: Change) => void>();
   #history: Change[] = [];
   #revision = 1;
@@ -42,15 +47,15 @@ export class Store {
   }
 
   read(key: string, namespace: string, name: string): KubernetesObject | undefined {
-    return this.#objects.get(key)?.get(namespace)?.get(name);
+    return this.#objects.get(key)?.get(namespace)?.byName.get(name);
   }
 
   /** All objects of a resource, or those of one namespace, ordered by namespace and name. */
   list(key: string, namespace?: string): readonly KubernetesObject[] {
     const spaces = this.#objects.get(key);
     if (spaces === undefined) return [];
-    if (namespace !== undefined) return byName(spaces.get(namespace));
-    return [...spaces.keys()].sort().flatMap((space) => byName(spaces.get(space)));
+    if (namespace !== undefined) return inOrder(spaces.get(namespace));
+    return [...spaces.keys()].sort().flatMap((space) => inOrder(spaces.get(space)));
   }
 
   /**
@@ -90,12 +95,14 @@ export class Store {
   /** The one place where state changes. `object` must carry its name and namespace. */
   commit(key: string, type: ChangeType, object: KubernetesObject): KubernetesObject {
     const { name, namespace = '' } = object.metadata;
-    const previous = this.read(key, namespace, name);
+    const space = this.#space(key, namespace);
+    const previous = space.byName.get(name);
     this.#revision += 1;
     const metadata = { ...object.metadata, resourceVersion: String(this.#revision) };
-    const stored = deepFreeze({ ...object, metadata });
-    if (type === 'DELETED') this.#objects.get(key)?.get(namespace)?.delete(name);
-    else this.#space(key, namespace).set(name, stored);
+    const stored = deepFreeze({ ...object, metadata }, previous);
+    if (type === 'DELETED') space.byName.delete(name);
+    else space.byName.set(name, stored);
+    space.ordered = undefined;
     const change: Change = { revision: this.#revision, type, key, object: stored, previous };
     this.#remember(change);
     for (const listener of this.#listeners) listener(change);
@@ -121,19 +128,23 @@ export class Store {
     this.#compacted = (dropped.at(-1) as Change).revision;
   }
 
-  #space(key: string, namespace: string): ByName {
+  #space(key: string, namespace: string): Space {
     let spaces = this.#objects.get(key);
     if (spaces === undefined) this.#objects.set(key, (spaces = new Map()));
-    let names = spaces.get(namespace);
-    if (names === undefined) spaces.set(namespace, (names = new Map()));
-    return names;
+    let space = spaces.get(namespace);
+    if (space === undefined)
+      spaces.set(namespace, (space = { byName: new Map(), ordered: undefined }));
+    return space;
   }
 }
 
 const place = ({ metadata }: KubernetesObject) => `${metadata.namespace ?? ''}/${metadata.name}`;
 
-function byName(names: ByName | undefined): readonly KubernetesObject[] {
-  if (names === undefined || names.size === 0) return [];
-  if (names.size === 1) return [...names.values()];
-  return [...names.keys()].sort().map((name) => names.get(name) as KubernetesObject);
+/** Controllers list far more often than anything changes, so the order is kept. */
+function inOrder(space: Space | undefined): readonly KubernetesObject[] {
+  if (space === undefined) return [];
+  const { byName } = space;
+  return (space.ordered ??= [...byName.keys()]
+    .sort()
+    .map((name) => byName.get(name) as KubernetesObject));
 }

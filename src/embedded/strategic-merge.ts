@@ -1,5 +1,6 @@
 import {
   asArray,
+  copyWithout,
   equalJson,
   isArray,
   isObject,
@@ -30,9 +31,8 @@ function mergeObject(shape: Shape, target: JsonObject, patch: JsonObject): JsonO
   if (patch[directive] === 'replace') return stripDirectives(patch);
   let copy: Mutable | undefined;
   const set = (key: string, value: Json | undefined) => {
-    copy ??= { ...target };
-    if (value === undefined) delete copy[key];
-    else copy[key] = value;
+    if (value === undefined) copy = copyWithout(copy ?? target, key);
+    else (copy ??= { ...target })[key] = value;
   };
   const kept = patch[retain];
   if (isArray(kept))

@@ -3,9 +3,11 @@ import {
   asArray,
   asNumber,
   asObject,
+  copyWithout,
   equalJson,
   type Json,
   type JsonObject,
+  type Mutable,
   without,
 } from './json.ts';
 import type { KubernetesObject, ObjectMeta, Resource } from './resource.ts';
@@ -86,26 +88,29 @@ function statusOnly(
   return { ...(before as JsonObject), metadata: same, status: candidate.status };
 }
 
+/** Fields of the metadata that no client changes. */
+const settled = [
+  'name',
+  'namespace',
+  'uid',
+  'resourceVersion',
+  'generation',
+  'creationTimestamp',
+  'deletionTimestamp',
+  'deletionGracePeriodSeconds',
+  'generateName',
+  'selfLink',
+];
+
 /** Names, uid and the like come from the stored object, whatever the client sent. */
 function serverMetadata(before: KubernetesObject, candidate: JsonObject): JsonObject {
   if (candidate.metadata === before.metadata) return before.metadata;
   const sent = asObject(candidate.metadata);
   const old = before.metadata as JsonObject;
-  const metadata: Record<string, Json | undefined> = { ...sent };
-  for (const key of [
-    'name',
-    'namespace',
-    'uid',
-    'resourceVersion',
-    'generation',
-    'creationTimestamp',
-    'deletionTimestamp',
-    'deletionGracePeriodSeconds',
-    'generateName',
-    'selfLink',
-  ]) {
-    if (old[key] === undefined) delete metadata[key];
-    else metadata[key] = old[key];
+  let metadata: Mutable = { ...sent };
+  for (const key of settled) {
+    if (old[key] !== undefined) metadata[key] = old[key];
+    else if (key in metadata) metadata = copyWithout(metadata, key);
   }
   if (metadata.managedFields === undefined) metadata.managedFields = old.managedFields;
   return equalJson(metadata, old) ? old : metadata;

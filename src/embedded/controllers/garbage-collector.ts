@@ -8,6 +8,7 @@ import { asJson } from './objects.ts';
 type Place = { readonly resource: Resource; readonly namespace: string; readonly name: string };
 
 const options = managerOptions;
+const noOwners: readonly OwnerReference[] = [];
 
 /** Deletes what has lost its owners, and carries out foreground and orphan deletion. */
 export class GarbageCollector implements Controller {
@@ -43,11 +44,16 @@ export class GarbageCollector implements Controller {
     previous: KubernetesObject | undefined,
     gone: boolean,
   ): void {
-    const { uid, namespace = '', name, ownerReferences = [] } = object.metadata;
+    const { uid, namespace = '', name, ownerReferences = noOwners } = object.metadata;
+    const waits =
+      object.metadata.deletionTimestamp !== undefined &&
+      (object.metadata.finalizers ?? []).length > 0;
+    const before = previous?.metadata.ownerReferences ?? noOwners;
+    // Of most commits there is nothing to remember.
+    if (!gone && !waits && before === ownerReferences) return;
     const place = `${storageKey(resource)} ${namespace}/${name}`;
-    if (previous?.metadata.ownerReferences !== ownerReferences || gone) {
-      for (const owner of previous?.metadata.ownerReferences ?? [])
-        this.#dependents.get(owner.uid)?.delete(place);
+    if (before !== ownerReferences || gone) {
+      for (const owner of before) this.#dependents.get(owner.uid)?.delete(place);
       if (!gone)
         for (const owner of ownerReferences)
           this.#remember(owner.uid, place, { resource, namespace, name });
@@ -57,11 +63,7 @@ export class GarbageCollector implements Controller {
       for (const dependent of this.#dependents.get(uid)?.keys() ?? [])
         this.#loop.enqueue(dependent);
       for (const owner of ownerReferences) this.#wakeOwner(owner, namespace);
-    } else if (
-      object.metadata.deletionTimestamp !== undefined &&
-      (object.metadata.finalizers ?? []).length > 0
-    )
-      this.#loop.enqueue(place);
+    } else if (waits) this.#loop.enqueue(place);
   }
 
   #remember(owner: string, place: string, dependent: Place): void {

@@ -69,6 +69,37 @@ describe('store', () => {
     expect(store.changesSince(revision - 1)).toHaveLength(1);
   });
 
+  test('whatever is committed is frozen all the way down, and shared where it is as before', () => {
+    const store = new Store();
+    const labels = { app: 'web' };
+    const items = [{ deep: [{ value: 1 }] }, { deep: [] }];
+    const stored = (list: readonly Json[]) => {
+      const { metadata, ...rest } = object('x');
+      const now = { ...rest, metadata: { ...metadata, labels }, spec: { list } };
+      return store.commit('k', store.revision === 1 ? 'ADDED' : 'MODIFIED', now);
+    };
+    const first = stored(items);
+    const second = stored([items[0] as Json, { deep: [{ value: 2 }] }, { moved: items }]);
+    const frozen = (value: unknown): boolean =>
+      typeof value !== 'object' ||
+      value === null ||
+      (Object.isFrozen(value) && Object.values(value).every(frozen));
+    expect([first, second].every(frozen)).toBe(true);
+    expect(second.metadata.labels).toBe(first.metadata.labels);
+  });
+
+  test('a list shows each change, and the one handed out before stays as it was', () => {
+    const store = new Store();
+    store.commit('k', 'ADDED', object('b'));
+    const one = store.list('k', 'ns');
+    expect(store.list('k', 'ns')).toBe(one);
+    const added = store.commit('k', 'ADDED', object('a'));
+    expect(store.list('k', 'ns')).toEqual([added, ...one]);
+    store.commit('k', 'DELETED', object('b'));
+    expect(store.list('k', 'ns')).toEqual([added]);
+    expect(names(one)).toEqual(['b']);
+  });
+
   test('the history is bounded', () => {
     const store = new Store({ historyLimit: 100 });
     for (let i = 0; i < 1000; i += 1)
