@@ -28,7 +28,7 @@ import {
 } from './resource.ts';
 import { answerReview } from './reviews.ts';
 import { ApiFailure, noSuchPath, qualified, statusBody } from './status.ts';
-import { Store } from './store.ts';
+import { Store, type StoreImage } from './store.ts';
 import { answerSubresource } from './subresource-endpoints.ts';
 import type { Subscription, WatchSink } from './subscription.ts';
 import { tableBody } from './table.ts';
@@ -39,6 +39,8 @@ export type ApiServerParts = {
   readonly clock: Clock;
   readonly random: Random;
   readonly historyLimit?: number;
+  /** What is stored from the start. */
+  readonly image?: StoreImage;
   /** Kinds beyond the built-in ones, stored as they come. */
   readonly extraResources?: readonly Resource[];
 };
@@ -66,9 +68,11 @@ export class ApiServer {
       const served = this.#served.get(apiVersionOf(resource)) ?? new Map<string, Resource>();
       this.#served.set(apiVersionOf(resource), served.set(resource.plural, resource));
     }
-    this.store = new Store(
-      parts.historyLimit === undefined ? {} : { historyLimit: parts.historyLimit },
-    );
+    const { historyLimit, image } = parts;
+    this.store = new Store({
+      ...(historyLimit === undefined ? {} : { historyLimit }),
+      ...(image === undefined ? {} : { image }),
+    });
     const admission = createAdmission(this.store, this.resource('v1', 'namespaces'));
     this.objects = new ObjectApi({
       store: this.store,

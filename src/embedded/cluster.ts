@@ -17,6 +17,7 @@ import { ReplicaSetController } from './controllers/replica-set.ts';
 import { createInProcessTransport, type InProcessParts } from './in-process-transport.ts';
 import type { JsonObject } from './json.ts';
 import { type KubernetesObject, storageKey } from './resource.ts';
+import type { StoreImage } from './store.ts';
 
 export type EmbeddedClusterOptions = {
   readonly clock: Clock;
@@ -30,6 +31,8 @@ export type EmbeddedClusterOptions = {
   /** Events of the controllers (not those of clients); on if absent. */
   readonly events?: boolean;
   readonly historyLimit?: number;
+  /** Of another cluster: this one goes on from there, as after a restart of all but the pods. */
+  readonly image?: StoreImage;
   readonly runtime?: PodRuntime;
   readonly autoscaler?: AutoscalerOptions;
 };
@@ -60,11 +63,12 @@ export type EmbeddedCluster = {
  * clock alone.
  */
 export function createEmbeddedCluster(options: EmbeddedClusterOptions): EmbeddedCluster {
-  const { clock, random, historyLimit } = options;
+  const { clock, random, historyLimit, image } = options;
   const server = new ApiServer({
     clock,
     random,
     ...(historyLimit === undefined ? {} : { historyLimit }),
+    ...(image === undefined ? {} : { image }),
   });
   const context: ControllerContext = {
     server,
@@ -73,7 +77,7 @@ export function createEmbeddedCluster(options: EmbeddedClusterOptions): Embedded
     delayMillis: options.controllerDelayMillis ?? 5,
     events: options.events === false ? silentRecorder : createEventRecorder(server),
   };
-  bootstrap(server);
+  if (image === undefined) bootstrap(server);
   const kubelet = new Kubelet(context, options.runtime);
   const controllers: Controller[] = [
     kubelet,
@@ -86,6 +90,7 @@ export function createEmbeddedCluster(options: EmbeddedClusterOptions): Embedded
   ];
   if (options.autoscaler !== undefined)
     controllers.push(startAutoscaler(context, options.autoscaler));
+  if (image !== undefined) server.store.announce();
   return {
     server,
     kubelet,

@@ -17,6 +17,15 @@ export type Change = {
 };
 
 /** The objects of a resource in one namespace. */
+/** A store at one moment. Nothing in it changes: any number of stores may go on from it. */
+export type StoreImage = {
+  /** Each with the resource it is stored under. */
+  readonly objects: readonly (readonly [key: string, object: KubernetesObject])[];
+  readonly history: readonly Change[];
+  readonly revision: number;
+  readonly compacted: number;
+};
+
 type Space = {
   readonly byName: Map<string, KubernetesObject>;
   /** In the order of their names; `undefined` until somebody asks after a change. */
@@ -38,8 +47,27 @@ export class Store {
   /** Revisions at or below this one can be neither watched from nor listed at. */
   #compacted = 0;
 
-  constructor(options: { readonly historyLimit?: number } = {}) {
-    this.#historyLimit = options.historyLimit ?? 20_000;
+  constructor(options: { readonly historyLimit?: number; readonly image?: StoreImage } = {}) {
+    const { historyLimit = 20_000, image } = options;
+    this.#historyLimit = historyLimit;
+    if (image === undefined) return;
+    for (const [key, object] of image.objects) {
+      const { namespace = '', name } = object.metadata;
+      this.#space(key, namespace).byName.set(name, object);
+    }
+    this.#history = [...image.history];
+    this.#revision = image.revision;
+    this.#compacted = image.compacted;
+  }
+
+  image(): StoreImage {
+    const keys = [...this.#objects.keys()];
+    return {
+      objects: keys.flatMap((key) => this.list(key).map((object) => [key, object] as const)),
+      history: [...this.#history],
+      revision: this.#revision,
+      compacted: this.#compacted,
+    };
   }
 
   get revision(): number {
@@ -107,6 +135,15 @@ export class Store {
     this.#remember(change);
     for (const listener of this.#listeners) listener(change);
     return stored;
+  }
+
+  /** Tells of all that is there as if it came now: what a listener of a fresh list is told. */
+  announce(): void {
+    for (const [key, object] of this.image().objects) {
+      const revision = Number(object.metadata.resourceVersion);
+      const change: Change = { revision, type: 'ADDED', key, object, previous: undefined };
+      for (const listener of this.#listeners) listener(change);
+    }
   }
 
   /** Calls back for every commit, at once; the returned function ends it. */

@@ -72,6 +72,7 @@ export class Kubelet implements Controller {
   #createNode(): void {
     const { objects } = this.#context.server;
     const nodes = this.#context.server.resource('v1', 'nodes');
+    if (objects.find({ resource: nodes, namespace: '', name: nodeName }) !== undefined) return;
     const labels = { 'kubernetes.io/hostname': nodeName, 'kubernetes.io/os': 'linux' };
     objects.create(
       nodes,
@@ -127,7 +128,8 @@ export class Kubelet implements Controller {
     if (asObject(pod.spec).nodeName === undefined) return this.#bind(pod);
     const known = this.#running.get(pod.metadata.uid);
     if (known === undefined) {
-      if (pod.metadata.deletionTimestamp === undefined) this.#start(pod);
+      if (isRunning(pod)) this.#adopt(pod);
+      else if (pod.metadata.deletionTimestamp === undefined) this.#start(pod);
       else this.#remove(pod);
       return;
     }
@@ -186,6 +188,24 @@ export class Kubelet implements Controller {
     }
     this.#report(pod, entry);
     this.#later(behaviour.startDelayMillis, () => this.#run(entry, pod));
+  }
+
+  /** Goes on with a pod that runs already: only its processes outlive a kubelet. */
+  #adopt(pod: KubernetesObject): void {
+    const ip = asString(asObject(pod.status).podIP);
+    this.#running.set(pod.metadata.uid, {
+      uid: pod.metadata.uid,
+      ip,
+      behaviour: readBehaviour(pod),
+      restarts: 0,
+      state: 'running',
+      reason: '',
+      startedAt: asString(asObject(pod.status).startTime),
+      ended: undefined,
+    });
+    const [, , high = 0, low = 0] = ip.split('.').map(Number);
+    this.#addresses = Math.max(this.#addresses, high * 256 + low);
+    this.#see(pod.metadata.namespace ?? '', pod.metadata.name);
   }
 
   #nextAddress(): string {
@@ -304,6 +324,12 @@ export class Kubelet implements Controller {
       manager,
     );
   }
+}
+
+/** Its first container, without a restart so far: what a pod does is the same for all of them. */
+function isRunning(pod: KubernetesObject): boolean {
+  const [first] = asArray(asObject(pod.status).containerStatuses).map(asObject);
+  return first?.restartCount === 0 && asObject(first.state).running !== undefined;
 }
 
 const imageOf = (pod: KubernetesObject) =>

@@ -82,9 +82,8 @@ async function undisturbed(plan: Plan): Promise<Outcome> {
 const silent = (): Transcript => ({ lines: [], tell: () => undefined, begin: () => undefined });
 
 async function runStory(plan: Plan, watch: (world: World) => Transcript): Promise<Outcome> {
-  const world = new World(worldOf(plan));
+  const world = await World.settled(worldOf(plan));
   const transcript = watch(world);
-  await world.clock.advance(seconds(3));
   world.traffic.start();
   const oracles = createOracles(world, { repeats: 20, ignore: ignored(plan) });
   const injector = createInjector(world, plan.faults, (line) => transcript.tell(`FAULT ${line}`));
