@@ -157,7 +157,7 @@ function onRoute(before: RouteTruth, after: RouteTruth, book: Book): void {
   if (after.writtenBy !== 'haldane') {
     const isTakenOff = after.canaryService !== before.canaryService;
     book.handSeen ||= isTakenOff || after.weight !== before.weight;
-    if (after.weight < before.weight && !looksUnmade(after, book)) book.handLimit = after.weight;
+    if (after.weight < before.weight && !isNoCut(after, book)) book.handLimit = after.weight;
     if (after.weight > before.weight) raisedBySomebody(after, book);
     return;
   }
@@ -166,11 +166,12 @@ function onRoute(before: RouteTruth, after: RouteTruth, book: Book): void {
   if (after.weight !== before.weight) book.raisedByHand = false;
 }
 
-/** A hand that takes a raise back at once leaves the route as before it was made. */
-function looksUnmade({ weight, canaryService, record }: RouteTruth, book: Book): boolean {
+/** Nothing below what is recorded, or what a raise of ours that is not in force yet began from. */
+function isNoCut({ weight, canaryService, record }: RouteTruth, book: Book): boolean {
   const state = canaryOf(book, record?.revision)?.state;
-  if (typeof state !== 'object' || canaryService === undefined) return false;
-  return state.step.inForceAt === null && state.step.from === weight;
+  if (typeof state !== 'object') return false;
+  const { from, to, inForceAt } = state.step;
+  return weight >= to || (inForceAt === null && from === weight && canaryService !== undefined);
 }
 
 /** What somebody has lowered is no longer so where it goes beyond the step again. */
