@@ -3,6 +3,7 @@ import type { Reading } from '../../src/metric-sources/metric-source.ts';
 import type { RolloutState } from '../../src/rollout/state.ts';
 import { answered, isBad, isGood } from './oracle-answers.ts';
 import { type Book, type Rollout, say } from './oracle-book.ts';
+import { followPins, isLedInGoodFaith } from './oracle-requests.ts';
 import {
   type DeploymentTruth,
   deploymentTruth,
@@ -60,6 +61,8 @@ export function createOracles(world: World, options: OracleOptions = {}): Oracle
     handLimit: undefined,
     handSeen: false,
     raisedByHand: false,
+    loweredByHand: false,
+    soundPins: new Set(),
     since: new Map(),
     readings: 0,
     lastCommit: 0,
@@ -68,6 +71,7 @@ export function createOracles(world: World, options: OracleOptions = {}): Oracle
   const route = book.view.route();
   if (route !== undefined) followRules(route, route, book);
   countReadings(book);
+  followPins(book);
   world.cluster.server.store.onCommit((change) => {
     if (change.object.metadata.namespace === world.namespace) onCommit(change, book);
   });
@@ -153,8 +157,10 @@ function onCommit({ type, object, previous }: Change, book: Book): void {
 function onRoute(before: RouteTruth, after: RouteTruth, book: Book): void {
   followRules(before, after, book);
   if (after.record?.mark?.kind === 'rejected') rolledBack(after.record.revision, book);
+  const isByHand = after.writtenBy !== 'haldane';
+  if (after.weight !== before.weight) book.loweredByHand = isByHand && after.weight < before.weight;
   if (after.total === 0) say(book, 'S5 capacity', 'the weights of a rule sum to 0');
-  if (after.writtenBy !== 'haldane') {
+  if (isByHand) {
     const isTakenOff = after.canaryService !== before.canaryService;
     book.handSeen ||= isTakenOff || after.weight !== before.weight;
     if (after.weight < before.weight && !isNoCut(after, book)) book.handLimit = after.weight;
@@ -409,7 +415,7 @@ function onService(name: string, gone: boolean, book: Book): void {
   if (live && book.view.readyPods(pin) === 0)
     say(book, 'I3 pin', 'pinned to a hash without ready pods');
   const canary = book.view.sets().find((set) => set.hash === pin && set.bare);
-  if (canary !== undefined && (route?.weight ?? 0) < 100)
+  if (canary !== undefined && (route?.weight ?? 0) < 100 && !isLedInGoodFaith(book))
     say(book, 'I10 order', `the Service leads to the canary at ${route?.weight ?? 0} %`);
 }
 
@@ -422,7 +428,8 @@ function onEndpoints(service: string, book: Book): void {
       .map(({ hash }) => hash),
   );
   const leaked = book.view.ready('web').filter((pod) => bare.has(book.view.podHash(pod)));
-  if (leaked.length > 0) say(book, 'S1 exposure', 'the user’s Service leads to canary pods');
+  if (leaked.length > 0 && !isLedInGoodFaith(book))
+    say(book, 'S1 exposure', 'the user’s Service leads to canary pods');
 }
 
 // The Deployment: requests of people, rejections.
@@ -494,6 +501,9 @@ const refused = (book: Book): boolean => {
 // What may be so for a moment, but not for long.
 
 const raisedByHand = 'S1 steps: what a hand has raised stays so';
+const ledAmiss = 'I10 order: the Service goes on leading to a canary that the route gives less';
+/** Of what others do some can be undone only once a process is there. */
+const undoneLater = new Set([raisedByHand, ledAmiss]);
 
 function lasting(book: Book): void {
   const now = book.world.clock.now();
@@ -508,6 +518,8 @@ function lasting(book: Book): void {
     'S13 state: weight without readable state': live && weight > 0 && typeof state !== 'object',
     'S1 steps: weight above the recorded step': isAbove && !book.raisedByHand,
     [raisedByHand]: isAbove && book.raisedByHand,
+    [ledAmiss]:
+      live && set?.bare === true && weight < 100 && book.view.service('web')?.pin === set.hash,
     'I1 endpoints: weight for a canary without ready pods':
       weight > 0 && book.view.ready(route?.canaryService ?? '').length === 0,
     'S4 rejected: a rejected revision keeps its weight':
@@ -522,7 +534,7 @@ function lasting(book: Book): void {
     }
     const since = book.since.get(name) ?? now;
     book.since.set(name, since);
-    const patience = name === raisedByHand ? longest : passing;
+    const patience = undoneLater.has(name) ? longest : passing;
     if (now - since > patience) book.found.add(name);
   }
 }

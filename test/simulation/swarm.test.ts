@@ -83,6 +83,22 @@ test('a hand lowers the weight while the Service is about to lead to the canary'
   expect(outcome.violations.length > 0 ? await reportOf(plan, outcome) : '').toBe('');
 });
 
+// Nobody can keep it from landing; it is taken back as soon as somebody is there who can.
+test.each([[[3620]], [[3620, 9000]], [[12_000, 9000]]])(
+  'a hand lowers the weight while the Service is being led to the canary: writes take %j ms',
+  async (delays) => {
+    const base = { ...planOf(1), replicas: 3, steps: '5,50', processes: 1, latency: false };
+    const faults = delays.map((late, index): Fault => {
+      return { kind: 'write', nth: 21 + index, fault: { kind: 'slow-request', millis: late } };
+    });
+    const acts = [{ at: 23_000, kind: 'reweigh', canaryPercent: 30 } as const];
+    const told = await tracePlan({ ...base, mode: 'at-rest', acts, faults });
+    const first = told.transcript.find((line) => line.includes('FAULT'));
+    expect(first).toMatch(/PATCH .*\/services\/web: slow-request/);
+    expect(told.violations).toEqual([]);
+  },
+);
+
 // The routes and Services of a Deployment that is gone were looked at once, and never again.
 test.each([
   ['pin', 'at-rest', 5, 764],
