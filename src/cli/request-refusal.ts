@@ -33,7 +33,7 @@ export function aimOf(verb: RequestVerb, facts: Facts): Aimed {
       ? { aim: { revision: canary.podHash, step: undefined } }
       : { refused: 'the rollout has no state that can be read; it is being rolled back' };
   }
-  const step = stepOf(state, facts.route?.weight);
+  const step = stepOf(state, facts.route);
   const named = verb === 'promote' || verb === 'skip-step';
   return { aim: { revision: canary.podHash, step: named ? step : undefined } };
 }

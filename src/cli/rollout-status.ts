@@ -72,7 +72,7 @@ export function rolloutStatus(facts: Facts, asked: Asked): RolloutStatus {
     optedIn: asked.optedIn,
     ...standing(facts, asked, state, rejection),
     weightPercent: weightOf(facts, state),
-    step: state === undefined ? 0 : stepOf(state, route?.weight),
+    step: state === undefined ? 0 : stepOf(state, route),
     steps: state?.spec.steps ?? asked.spec?.steps ?? [],
     ladder: ladderOf(state),
     revision: deployment.templateHash,
@@ -178,9 +178,10 @@ function weightOf({ route, adopted }: Facts, state: RolloutState | undefined): P
  * The step whose weight the route carries, 1-based: requests name it. A raise that was recorded but
  * not made has not happened (as in `rollout/snapshot.ts`).
  */
-export function stepOf({ step }: RolloutState, weight: Percent | undefined): number {
+export function stepOf({ step }: RolloutState, route: Facts['route']): number {
   const { index, fromIndex, from, to, inForceAt } = step;
-  const carried = inForceAt !== null || (weight === to && from !== to) ? index : fromIndex;
+  const isMade = route?.weight === to && route.leastWeight === to && from !== to;
+  const carried = inForceAt !== null || isMade ? index : fromIndex;
   return Math.max(0, carried + 1);
 }
 

@@ -2,8 +2,8 @@ import type { RawObject } from '../kubernetes/raw-object.ts';
 import { resources } from '../kubernetes/resources.ts';
 import { isOperatingError } from '../lib/errors.ts';
 import { type Percent, percent } from '../lib/units.ts';
-import { routeWeight, type Snapshot } from '../rollout/snapshot.ts';
-import type { RouteMark } from '../rollout/views.ts';
+import { leastWeight, routeWeight, type Snapshot } from '../rollout/snapshot.ts';
+import type { RouteMark, RouteView } from '../rollout/views.ts';
 import { confirmRecord } from './confirm-canary.ts';
 import type { Effects } from './effects.ts';
 import { outdated } from './outdated.ts';
@@ -35,7 +35,9 @@ export async function shift(
   effects: Effects,
   signal: AbortSignal,
 ): Promise<void> {
-  const { provider, raw } = observedRoute(s, effects, (weight) => weight === action.from);
+  const { provider, raw } = observedRoute(s, effects, ({ weight, leastWeight }) =>
+    action.to > action.from ? leastWeight === action.from : weight === action.from,
+  );
   if (action.to > action.from) await confirmDeployment(s, effects, signal);
   else await confirmRecord(s, effects, signal);
   await send(raw, provider.shift(raw, s.deployment.uid, action.to), effects, signal);
@@ -50,7 +52,9 @@ export async function confirmAllToCanary(
   effects: Effects,
   signal: AbortSignal,
 ): Promise<void> {
-  if (s.route !== undefined) await confirmWeight(percent(100), s, effects, signal);
+  const all = percent(100);
+  if (s.route !== undefined)
+    await confirmWeight({ weight: all, leastWeight: all }, s, effects, signal);
 }
 
 /**
@@ -59,10 +63,12 @@ export async function confirmAllToCanary(
  * @throws KUBERNETES_CONFLICT when the route carries another weight than was seen
  */
 export const confirmLowered = (s: Snapshot, effects: Effects, signal: AbortSignal): Promise<void> =>
-  confirmWeight(routeWeight(s), s, effects, signal);
+  confirmWeight({ weight: routeWeight(s), leastWeight: leastWeight(s) }, s, effects, signal);
+
+type Weights = Pick<RouteView, 'weight' | 'leastWeight'>;
 
 async function confirmWeight(
-  weight: Percent,
+  wanted: Weights,
   s: Snapshot,
   effects: Effects,
   signal: AbortSignal,
@@ -71,7 +77,8 @@ async function confirmWeight(
   const fresh = await effects.client.get(refOf(raw), signal);
   effects.accept(fresh);
   const is = provider.read(fresh, s.deployment.uid, s.service?.name ?? '');
-  if (is.weight !== weight) throw outdated(`HTTPRoute ${raw.metadata.name}`);
+  if (is.weight !== wanted.weight || is.leastWeight !== wanted.leastWeight)
+    throw outdated(`HTTPRoute ${raw.metadata.name}`);
 }
 
 async function confirmDeployment(
@@ -92,7 +99,7 @@ export async function flinch(
   effects: Effects,
   signal: AbortSignal,
 ): Promise<void> {
-  const { provider, raw } = observedRoute(s, effects, (weight) => weight > action.to);
+  const { provider, raw } = observedRoute(s, effects, ({ weight }) => weight > action.to);
   const patch = provider.lower(raw, s.deployment.uid, action.to, action.mark);
   await send(raw, patch, effects, signal);
 }
@@ -105,7 +112,7 @@ export async function fence(
   signal: AbortSignal,
 ): Promise<void> {
   const weight = routeWeight(s);
-  const { provider, raw } = observedRoute(s, effects, (carried) => carried === weight);
+  const { provider, raw } = observedRoute(s, effects, (seen) => seen.weight === weight);
   await send(raw, provider.lower(raw, s.deployment.uid, weight, mark), effects, signal);
 }
 
@@ -141,10 +148,10 @@ export async function restore(s: Snapshot, effects: Effects, signal: AbortSignal
 }
 
 /** The route, if it is still the one that was observed and its weight allows what is intended. */
-function observedRoute(s: Snapshot, effects: Effects, allows: (weight: Percent) => boolean) {
+function observedRoute(s: Snapshot, effects: Effects, allows: (seen: Weights) => boolean) {
   const found = routeOf(s, effects);
   const seen = found.provider.read(found.raw, s.deployment.uid, s.service?.name ?? '');
-  if (seen.resourceVersion !== s.route?.resourceVersion || !allows(seen.weight)) {
+  if (seen.resourceVersion !== s.route?.resourceVersion || !allows(seen)) {
     throw outdated(`HTTPRoute ${found.raw.metadata.name}`);
   }
   return found;

@@ -1,6 +1,6 @@
 import { instant, type Percent, percent } from '../lib/units.ts';
 import type { Action } from './action.ts';
-import { fenceOf } from './awaited-shift.ts';
+import { fenceOf, isStillAt } from './awaited-shift.ts';
 import { attemptOf, firstState } from './begin.ts';
 import {
   canaryServes,
@@ -22,7 +22,9 @@ import type { Condition, Waiting } from './mechanism.ts';
 import {
   canaryReplicas,
   carriedIndex,
+  leastWeight,
   marks,
+  routeCarries,
   type Snapshot,
   stateOf,
   wantedRevision,
@@ -130,7 +132,7 @@ const climb: readonly Condition[] = [
   },
   {
     name: 'route carries the weight',
-    met: (s, d) => s.route?.weight === weightOf(s, d),
+    met: (s, d) => routeCarries(s, weightOf(s, d)),
     toward: (s, d) => shiftTo(s, weightOf(s, d)),
   },
   routeAccepted,
@@ -248,7 +250,7 @@ const pauses = (s: Snapshot, { goal }: Decision): boolean =>
 function isRaising(s: Snapshot): boolean {
   const step = stateOf(s)?.step;
   if (step === undefined || s.route?.record === undefined || step.inForceAt !== null) return false;
-  return step.from < step.to && s.route.weight === step.from && fenceOf(s, step) === undefined;
+  return step.from < step.to && isStillAt(s, step) && fenceOf(s, step) === undefined;
 }
 
 /**
@@ -269,7 +271,7 @@ export function raised(s: Snapshot, index: number, to: Percent, d: Decision): Ro
   const state = stateOf(s) ?? firstState(s);
   const raises = d.goal.kind === 'carry' || d.goal.kind === 'promote';
   const asked = raises ? d.goal.requestId : undefined;
-  const from = s.route?.weight ?? percent(0);
+  const from = leastWeight(s);
   // By the weight that is carried: a person may ask for more before it is in force.
   const fromIndex = carriedIndex(s);
   return {

@@ -1,4 +1,4 @@
-import { routeWeight, type Snapshot } from './snapshot.ts';
+import { leastWeight, routeWeight, type Snapshot } from './snapshot.ts';
 import type { RolloutState } from './state.ts';
 import type { RouteMark } from './views.ts';
 
@@ -7,12 +7,21 @@ import type { RouteMark } from './views.ts';
  * it the route was applied anew, as by GitOps. After a resume it is listed again.
  */
 export function awaitsShift(s: Snapshot, { step }: RolloutState): boolean {
-  const { index, fromIndex, from, inForceAt } = step;
+  const { index, fromIndex, inForceAt } = step;
   const isOurs = s.route?.record?.canaryService === s.canaryServiceName;
   const isTakenOff = isOurs && s.route?.canaryService === undefined && fromIndex < index;
   // The fence before a pause for such a hand lists the canary again: its mark tells of the hand.
   const isLowered = isTakenOff || fenceOf(s, step)?.rule === 'weightChangedByHand';
-  return inForceAt === null && routeWeight(s) === from && !isLowered;
+  return inForceAt === null && isStillAt(s, step) && !isLowered;
+}
+
+/**
+ * The route is as it was when this raise was recorded. Where a rule gave less than the others, to
+ * go back to the weight of a step, that rule tells; a raise that was made shows in the others.
+ */
+export function isStillAt(s: Snapshot, { index, fromIndex, from, to }: RolloutState['step']) {
+  const weight = routeWeight(s);
+  return leastWeight(s) === from && (weight === from || weight < to || fromIndex === index);
 }
 
 /** The mark of a pause that keeps this raise from landing; undefined where it still may. */

@@ -4,8 +4,10 @@ import type { Decision } from './decision.ts';
 import type { Condition, Waiting } from './mechanism.ts';
 import {
   isPinnedByUs,
+  leastWeight,
   marks,
   pinKey,
+  routeWeight,
   type Snapshot,
   since,
   stateOf,
@@ -192,9 +194,10 @@ export const deliveryRecorded: Condition = {
   },
 };
 
+/** Down from the rules that give more, or all rules up. */
 export const shiftTo = (s: Snapshot, to: Percent): Action => ({
   kind: 'shift-route',
-  from: s.route?.weight ?? (0 as Percent),
+  from: routeWeight(s) > to ? routeWeight(s) : leastWeight(s),
   to,
 });
 

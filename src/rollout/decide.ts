@@ -8,9 +8,11 @@ import { awaitRestart, restartOverdue, takeOffSickPod } from './sick-pod.ts';
 import {
   carriedIndex,
   isPinnedByUs,
+  leastWeight,
   markKeys,
   marks,
   rejectionOf,
+  routeCarries,
   routeWeight,
   type Snapshot,
   since,
@@ -274,7 +276,7 @@ const pause = (s: Snapshot, state: RolloutState, by: string, because: string): A
  */
 function resume(s: Snapshot, state: RolloutState): Answer {
   const { step } = state;
-  const from = routeWeight(s);
+  const from = leastWeight(s);
   const again = { ...step, fromIndex: step.index, from, raisedAt: s.now, inForceAt: null };
   const lowered = step.index >= 0 && from < step.to && !awaitsShift(s, state);
   const next = { ...state, pause: null, step: lowered ? again : step };
@@ -296,19 +298,21 @@ function refusedRoute(s: Snapshot): Answer | undefined {
 }
 
 /**
- * A lower weight without a mark of ours is somebody's hand: keep it, pause, report. A higher one is
- * undone.
+ * A lower weight without a mark of ours, in one rule or in all, is somebody's hand: keep it, pause,
+ * report. A higher one is undone.
  */
 function handOnRoute(s: Snapshot): Answer | undefined {
   const state = stateOf(s);
   if (state === undefined || s.route === undefined || state.step.index < 0) return undefined;
   const { to } = state.step;
   const weight = routeWeight(s);
-  if (weight === to || awaitsShift(s, state) || isFlinched(s, to)) return undefined;
-  if (state.pause !== null && weight < to) return undefined;
+  if (routeCarries(s, to) || awaitsShift(s, state) || isFlinched(s, to)) return undefined;
+  const isAbove = weight > to;
+  if (state.pause !== null && !isAbove) return undefined;
   if (isTakenBack(s)) return undefined;
-  const said = `the route carries ${weight} % and not ${to} %: changed by somebody else`;
-  if (weight < to) return pause(s, state, 'route', said);
+  const carried = isAbove ? weight : leastWeight(s);
+  const said = `the route carries ${carried} % and not ${to} %: changed by somebody else`;
+  if (!isAbove) return pause(s, state, 'route', said);
   return answer('progressing', { kind: 'carry', index: state.step.index }, said);
 }
 
@@ -316,7 +320,8 @@ function handOnRoute(s: Snapshot): Answer | undefined {
 function isFlinched(s: Snapshot, to: Percent): boolean {
   const mark = s.route?.record?.mark;
   const weight = routeWeight(s);
-  return mark?.kind === 'flinch' && weight < to && (weight > 0 || mark.pod !== undefined);
+  const isOurs = mark?.kind === 'flinch' && weight === leastWeight(s);
+  return isOurs && weight < to && (weight > 0 || mark.pod !== undefined);
 }
 
 function overdue(s: Snapshot): Answer | undefined {

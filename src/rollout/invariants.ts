@@ -79,7 +79,7 @@ function brokenByAdoption(s: Snapshot): string | undefined {
   if (s.twins.length > 0) return 'I9: no other owned ReplicaSet has this template';
   if (s.canary.replicas !== s.deployment.replicas) return 'T1: adoption of a saturated canary only';
   if (!s.deployment.paused) return 'I8: the Deployment is paused';
-  return s.route?.weight === 100 ? undefined : 'adoption follows the traffic';
+  return s.route?.leastWeight === 100 ? undefined : 'adoption follows the traffic';
 }
 
 function brokenByDeletion(name: string, s: Snapshot): string | undefined {

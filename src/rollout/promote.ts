@@ -25,7 +25,15 @@ import {
 } from './conditions.ts';
 import { listing } from './listing.ts';
 import type { Condition } from './mechanism.ts';
-import { marks, noticePending, type Snapshot, since, stateOf, wantedRevision } from './snapshot.ts';
+import {
+  marks,
+  noticePending,
+  routeCarries,
+  type Snapshot,
+  since,
+  stateOf,
+  wantedRevision,
+} from './snapshot.ts';
 
 const whole = percent(100);
 /**
@@ -65,7 +73,7 @@ const handOver: readonly Condition[] = [
   },
   {
     name: 'route carries 100 %',
-    met: (s) => s.route?.weight === whole,
+    met: (s) => routeCarries(s, whole),
     toward: (s) => shiftTo(s, whole),
   },
   routeAccepted,

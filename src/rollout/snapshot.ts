@@ -132,6 +132,13 @@ export const stateOf = (s: Snapshot): RolloutState | undefined =>
 
 export const routeWeight = (s: Snapshot): Percent => s.route?.weight ?? percent(0);
 
+/** Of the rule that gives the canary least; a raise is of all of them. */
+export const leastWeight = (s: Snapshot): Percent => s.route?.leastWeight ?? percent(0);
+
+/** Every rule gives the canary just so much. */
+export const routeCarries = (s: Snapshot, weight: Percent): boolean =>
+  s.route?.weight === weight && s.route.leastWeight === weight;
+
 /**
  * The step whose weight the route carries. A raise that was recorded but not shifted has not
  * happened: the
@@ -142,7 +149,7 @@ export function carriedIndex(s: Snapshot): number {
   if (state === undefined) return -1;
   const { index, fromIndex, from, to, inForceAt } = state.step;
   if (inForceAt !== null) return index;
-  return routeWeight(s) === to && from !== to ? index : fromIndex;
+  return routeCarries(s, to) && from !== to ? index : fromIndex;
 }
 
 /** A notice of this kind, of which a rollout has one, that nobody has been told yet. */

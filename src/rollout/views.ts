@@ -142,8 +142,10 @@ export interface RouteView extends ObjectView {
   readonly problem: string | undefined;
   /** Generated Service listed beside stable; undefined when the route is the user's own. */
   readonly canaryService: string | undefined;
-  /** The canary's share of the stable Service's requests; 0 when not listed. */
+  /** The canary's share of the stable Service's requests, of several rules the largest; 0: none. */
   readonly weight: Percent;
+  /** Of the rule that gives it least: less than `weight` where somebody lowered one alone. */
+  readonly leastWeight: Percent;
   /** Our record on the route: whom it is for, and the mark of the last lowering. */
   readonly record: RouteRecord | undefined;
 }

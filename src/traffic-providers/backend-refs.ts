@@ -65,6 +65,31 @@ export function percentOf(
 }
 
 /**
+ * As `percentOf`, of the rule that gives it least. Shares are whole numbers: one that is as close
+ * to the `largest` percentage as its rule allows is none that somebody has lowered. A rule whose
+ * stable share is 0 has nothing to give.
+ */
+export function leastPercentOf(
+  rules: readonly Rule[],
+  service: string,
+  canaryService: string | undefined,
+  largest: number,
+): number {
+  const least = rules.map((rule) => {
+    const given = percentOf(rule, service, canaryService);
+    const canary = shareIn(rule, canaryService);
+    const isLess = canary < Math.round(((canary + shareIn(rule, service)) * largest) / 100);
+    return given !== undefined && isLess ? given : largest;
+  });
+  return Math.min(largest, ...least);
+}
+
+function shareIn(rule: Rule, service: string | undefined): number {
+  const ref = service === undefined ? undefined : refTo(refsOf(rule), service);
+  return ref === undefined ? 0 : weightOf(ref);
+}
+
+/**
  * One rule with the shares of some of its Services split, whatever split was there before. The
  * ratio to the user's other backends stays: all weights are multiplied alike. Canaries come last,
  * because a gateway may number its series by position.

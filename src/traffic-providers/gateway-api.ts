@@ -5,6 +5,7 @@ import {
   carries,
   isLocalService,
   largestWeight,
+  leastPercentOf,
   lists,
   percentOf,
   type Rule,
@@ -41,33 +42,47 @@ export const gatewayApi: TrafficProvider = {
   attach(raw, binding) {
     const records = recordsOf(raw).filter(isNotOf(binding.deploymentUid));
     const fresh = { ...binding, saved: savedFor(raw, binding.service, records) };
-    return patchOf(raw, fresh, reweighed(raw, [...records, fresh], fresh, 0));
+    return patchOf(
+      raw,
+      fresh,
+      reweighed(raw, [...records, fresh], fresh, () => 0),
+    );
   },
   shift(raw, deploymentUid, weight) {
     const record = readRecord(raw, deploymentUid);
     if (record === undefined) return {};
     const { mark: _cleared, ...kept } = record;
-    return steer(raw, kept, weight);
+    const isLowering = read(raw, deploymentUid, record.service).weight > weight;
+    return steer(raw, kept, isLowering ? atMost(weight, raw, kept) : () => weight);
   },
   lower(raw, deploymentUid, weight, mark) {
     const record = readRecord(raw, deploymentUid);
-    return record === undefined ? {} : steer(raw, { ...record, mark }, weight);
+    return record === undefined ? {} : steer(raw, { ...record, mark }, atMost(weight, raw, record));
   },
   restore(raw, deploymentUid) {
     const record = readRecord(raw, deploymentUid);
     if (record === undefined) return {};
     const records = recordsOf(raw).filter(isNotOf(deploymentUid));
-    const rules = reweighed(raw, records, record, 0);
+    const rules = reweighed(raw, records, record, () => 0);
     return patchOf(raw, { deploymentUid }, rules);
   },
 };
 
+/** Percent that a rule is to give a canary, by what it gives; undefined where it lists none. */
+type PercentFor = (given: number | undefined) => number;
+
+/** What somebody has lowered in one rule alone is not raised there. */
+function atMost(weight: Percent, raw: RawObject, record: SavedRoute): PercentFor {
+  const { leastWeight } = read(raw, record.deploymentUid, record.service);
+  return (given = leastWeight) => Math.min(weight, given);
+}
+
 /** The share of one Deployment changes; those of others on the same route stay as they are. */
-function steer(raw: RawObject, record: SavedRoute, weight: Percent): RawObject {
+function steer(raw: RawObject, record: SavedRoute, percentFor: PercentFor): RawObject {
   const others = recordsOf(raw).filter(isNotOf(record.deploymentUid));
   const saved = savedFor(raw, record.service, [record, ...others]);
   const fresh = { ...record, saved };
-  return patchOf(raw, fresh, reweighed(raw, [...others, fresh], fresh, weight));
+  return patchOf(raw, fresh, reweighed(raw, [...others, fresh], fresh, percentFor));
 }
 
 const isNotOf =
@@ -111,7 +126,7 @@ function reweighed(
   raw: RawObject,
   records: readonly SavedRoute[],
   changed: SavedRoute,
-  weight: number,
+  percentFor: PercentFor,
 ): readonly Rule[] {
   // Whoever comes or goes: the saved refs of either are the user's.
   const known = [changed, ...records];
@@ -120,14 +135,11 @@ function reweighed(
     const here = records.filter(({ service }) => carries(rule, service));
     const saved = savedRefs(known, index);
     if (here.length === 0) return unsplit(rule, saved, generated);
-    const parts = here.map(({ deploymentUid, service, canaryService }) => ({
-      service,
-      canaryService,
-      percent:
-        deploymentUid === changed.deploymentUid
-          ? weight
-          : (percentOf(rule, service, canaryService) ?? 0),
-    }));
+    const parts = here.map(({ deploymentUid, service, canaryService }) => {
+      const given = percentOf(rule, service, canaryService);
+      const isChanged = deploymentUid === changed.deploymentUid;
+      return { service, canaryService, percent: isChanged ? percentFor(given) : (given ?? 0) };
+    });
     return split(rule, saved, parts, generated);
   });
 }
@@ -155,7 +167,9 @@ function viewOf(raw: RawObject, deploymentUid: string, service: string): RouteVi
   const rules = rulesOf(raw);
   const canaryService = record?.canaryService;
   const weights = rules.flatMap((rule) => percentOf(rule, service, canaryService) ?? []);
-  const listed = rules.some((rule) => refsOf(rule).some((ref) => ref.name === canaryService));
+  const largest = Math.max(0, ...weights);
+  const listing = rules.filter((rule) => refsOf(rule).some((ref) => ref.name === canaryService));
+  const listed = listing.length > 0;
   const generation = Number(metadata['generation'] ?? 0);
   const publicRecord: RouteRecord | undefined = record && {
     deploymentUid: record.deploymentUid,
@@ -176,9 +190,27 @@ function viewOf(raw: RawObject, deploymentUid: string, service: string): RouteVi
     problem: problemOf(rules, service),
     canaryService: listed ? canaryService : undefined,
     // Rules that disagree were edited by somebody: the largest share is what can hurt.
-    weight: percent(weights.length === 0 ? 0 : Math.max(...weights)),
+    weight: percent(largest),
+    leastWeight: percent(
+      isTakenOffSome(rules, listing, record)
+        ? 0
+        : leastPercentOf(rules, service, canaryService, largest),
+    ),
     record: publicRecord,
   };
+}
+
+/**
+ * One of the rules in which the canary was listed is there without it. One that somebody has added
+ * meanwhile is not meant by this: it lists the canary from the next raise on.
+ */
+function isTakenOffSome(
+  rules: readonly Rule[],
+  listing: readonly Rule[],
+  record: SavedRoute | undefined,
+): boolean {
+  if (record === undefined || listing.length >= record.saved.length) return false;
+  return rules.some((rule) => carries(rule, record.service) && !listing.includes(rule));
 }
 
 /**

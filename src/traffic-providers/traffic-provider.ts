@@ -32,9 +32,15 @@ export interface TrafficProvider {
   read(raw: RawObject, deploymentUid: string, service: string): RouteView;
   /** Lists the canary with weight 0 behind the stable Service and saves the user's rules. */
   attach(raw: RawObject, binding: RouteBinding): RawObject;
-  /** Gives the canary `weight` percent of the stable Service's share; clears an earlier mark. */
+  /**
+   * Gives the canary `weight` percent of the stable Service's share in every rule, or where one
+   * gives more takes those down to it, as `lower` does; clears an earlier mark.
+   */
   shift(raw: RawObject, deploymentUid: string, weight: Percent): RawObject;
-  /** Gives the canary `weight` percent and records why it was lowered, in the same patch. */
+  /**
+   * Gives the canary `weight` percent, and no more than before in any rule, and records why it was
+   * lowered, in the same patch.
+   */
   lower(raw: RawObject, deploymentUid: string, weight: Percent, mark: RouteMark): RawObject;
   /** Takes our Service and our record off; the user's rules are as they were. */
   restore(raw: RawObject, deploymentUid: string): RawObject;

@@ -105,7 +105,7 @@ export const aService = (name: string, change: Partial<ServiceView> = {}): Servi
   ...change,
 });
 
-export const aRoute = (change: Partial<RouteView> = {}): RouteView => ({
+export const aRoute = ({ weight = percent(5), ...change }: Partial<RouteView> = {}): RouteView => ({
   ...object('web'),
   kind: 'httproute',
   generation: 5,
@@ -113,7 +113,8 @@ export const aRoute = (change: Partial<RouteView> = {}): RouteView => ({
   refusal: undefined,
   problem: undefined,
   canaryService: `web-canary-${canaryHash}`,
-  weight: percent(5),
+  weight,
+  leastWeight: weight,
   record: {
     deploymentUid: uid,
     revision: canaryHash,

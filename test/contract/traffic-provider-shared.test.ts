@@ -84,8 +84,9 @@ describe.each(Object.values(trafficProviders))('the $kind provider', (provider) 
           // The mechanism attaches once, and steers only then.
           if ((one.verb === 'attach') === weights.has(one.app)) continue;
           raw = act(raw, one) as RawObject;
+          const most = one.verb === 'lower' ? weights.get(one.app) : 100;
           if (one.verb === 'restore') weights.delete(one.app);
-          else weights.set(one.app, one.verb === 'attach' ? 0 : one.to);
+          else weights.set(one.app, one.verb === 'attach' ? 0 : Math.min(one.to, most ?? 0));
           for (const app of ['web', 'api'] as const)
             expect(carried(raw, app)).toBe(weights.get(app) ?? 0);
           for (const app of ['web', 'api', 'search'])

@@ -94,6 +94,7 @@ describe.each(Object.values(trafficProviders))('the $kind provider', (provider) 
         for (const to of path) {
           raw = apply(raw, provider.shift(raw, uid, percent(to)));
           expect(carried(raw)).toBe(to);
+          expect(provider.read(raw, uid, 'web').leastWeight).toBe(to);
         }
         raw = apply(raw, provider.lower(raw, uid, percent(0), mark));
         expect(provider.read(raw, uid, 'web').record?.mark).toEqual(mark);
@@ -158,6 +159,70 @@ describe.each(Object.values(trafficProviders))('the $kind provider', (provider) 
     expect(rulesOf(restored)).toEqual([
       { backendRefs: [ref('web', 1), ref('search', 3)], timeouts: { request: '5s' } },
     ]);
+  });
+
+  describe('of several rules', () => {
+    const canary = (weight: number) => ref(binding.canaryService, weight);
+    const two = route([
+      { backendRefs: [ref('web', 1)] },
+      { backendRefs: [ref('web', 3), ref('search', 1)] },
+    ]);
+    const listed = apply(two, provider.attach(two, binding));
+    const at20 = apply(listed, provider.shift(listed, uid, percent(20)));
+    const [first] = rulesOf(at20);
+    const edited = (second: readonly unknown[], raw = at20) =>
+      apply(raw, { spec: { rules: [first, ...second] } });
+    const lowered = edited([{ backendRefs: [ref('web', 285), ref('search', 100), canary(15)] }]);
+    const weightsOf = (raw: RawObject) => {
+      const { weight: most, leastWeight: least } = provider.read(raw, uid, 'web');
+      return { most, least };
+    };
+    const shares = (raw: RawObject) =>
+      rulesOf(raw).map(({ backendRefs }) => backendRefs.at(-1)?.weight);
+
+    test('tells the least, and lowers none of them to more', () => {
+      expect(weightsOf(at20)).toEqual({ most: 20, least: 20 });
+      expect(weightsOf(lowered)).toEqual({ most: 20, least: 5 });
+      const fenced = apply(lowered, provider.lower(lowered, uid, percent(20), mark));
+      expect(shares(fenced)).toEqual([20, 15]);
+      const down = apply(lowered, provider.lower(lowered, uid, percent(10), mark));
+      expect(shares(down)).toEqual([10, 15]);
+      const undone = apply(lowered, provider.shift(lowered, uid, percent(10)));
+      expect(shares(undone)).toEqual([10, 15]);
+      expect(shares(apply(lowered, provider.lower(lowered, uid, percent(0), mark)))).toEqual([
+        0, 0,
+      ]);
+    });
+
+    test('raises all, also to what some have already', () => {
+      const raised = apply(lowered, provider.shift(lowered, uid, percent(20)));
+      expect(raised['spec']).toEqual(at20['spec']);
+      expect(weightsOf(raised)).toEqual({ most: 20, least: 20 });
+    });
+
+    test('tells one that the canary was taken off from one that somebody has added', () => {
+      const taken = edited([{ backendRefs: [ref('web', 300), ref('search', 100)] }]);
+      expect(weightsOf(taken)).toEqual({ most: 20, least: 0 });
+      expect(shares(apply(taken, provider.lower(taken, uid, percent(20), mark)))).toEqual([20, 0]);
+      const second = rulesOf(at20)[1];
+      const added = edited([second, { backendRefs: [ref('web', 1)] }]);
+      expect(weightsOf(added)).toEqual({ most: 20, least: 20 });
+      const fenced = apply(added, provider.lower(added, uid, percent(20), mark));
+      expect(shares(fenced)).toEqual([20, 60, 20]);
+      expect(weightsOf(fenced)).toEqual({ most: 20, least: 20 });
+      expect(weightsOf(edited([])), 'a rule that is gone').toEqual({ most: 20, least: 20 });
+    });
+
+    test('takes none for lowered that cannot give more', () => {
+      const coarse = { backendRefs: [ref('web', 1), ref('search', 1_000_000)] };
+      const before = route([{ backendRefs: [ref('web', 1)] }, coarse]);
+      const attached = apply(before, provider.attach(before, binding));
+      const raised = apply(attached, provider.shift(attached, uid, percent(20)));
+      expect(shares(raised)).toEqual([20, 0]);
+      expect(weightsOf(raised)).toEqual({ most: 20, least: 20 });
+      const none = edited([{ backendRefs: [ref('web', 0), ref('search', 1), canary(0)] }]);
+      expect(weightsOf(none), 'stable has no share there').toEqual({ most: 20, least: 20 });
+    });
   });
 
   test('ignores a record of another Deployment, and one that cannot be read', () => {

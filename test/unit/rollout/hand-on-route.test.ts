@@ -1,9 +1,17 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { percent } from '../../../src/lib/units.ts';
 import { decide } from '../../../src/rollout/decide.ts';
 import { nextWrite } from '../../../src/rollout/mechanism.ts';
 import type { Snapshot } from '../../../src/rollout/snapshot.ts';
-import { aReplicaSet, aRoute, aSnapshot, aState, at, canaryHash } from '../../builders/snapshot.ts';
+import {
+  aReplicaSet,
+  aRoute,
+  aSnapshot,
+  aState,
+  at,
+  canaryHash,
+  pass,
+} from '../../builders/snapshot.ts';
 
 // People and GitOps change the route while it carries a canary: what they lower is kept, what they
 // raise is undone at once.
@@ -32,6 +40,86 @@ test('applied anew in the middle of a flinch, the rollout does not hold for ever
   // A sick pod is waited for without any weight: that is no hand.
   const pod = { name: 'p', uid: 'u', restarts: 0 };
   expect(act({ route: appliedAnew(under({ ...mark, pod })) }).rule).not.toBe('weightChangedByHand');
+});
+
+describe('one of several rules', () => {
+  const only = (least: number, most = 5) =>
+    aRoute({ weight: percent(most), leastWeight: percent(least) });
+  const raise = { ...step, index: 2, fromIndex: 1, from: percent(5), to: percent(10) };
+  const raising = aState({ step: { ...raise, inForceAt: null } });
+
+  test.each<[string, Partial<Snapshot>]>([
+    ['in force', {}],
+    ['in force, and the next is due', { verdict: pass }],
+    ['about to be raised', { state: raising }],
+    ['raised a moment ago', { state: raising, route: only(1, 10) }],
+    ['raised a moment ago, and as before in that rule', { state: raising, route: only(5, 10) }],
+    ['lowered for a suspicion', { route: { ...only(0, 1), record: under(mark) } }],
+  ])('that somebody lowered alone is kept: a step %s', (_when, change) => {
+    const { rule, action } = act({ route: only(1), ...change });
+    expect(rule).toBe('weightChangedByHand');
+    // A raise that may be under way is kept from landing first, as where all rules are lowered.
+    if (action?.kind === 'fence-route') return;
+    expect(action).toMatchObject({ kind: 'record', state: { pause: { by: 'route' } } });
+  });
+
+  test('says what that one carries', () => {
+    const { action } = act({ route: only(1) });
+    const because = action?.kind === 'record' ? action.state.pause?.because : undefined;
+    expect(because).toBe('the route carries 1 % and not 5 %: changed by somebody else');
+  });
+
+  test('paused for it, the rollout stays so', () => {
+    expect(act({ route: only(1), state: aState({ pause }) }).rule).toBe('paused');
+    // More than the step in another rule is undone all the same, and only there.
+    expect(act({ route: only(1, 60), state: aState({ pause }) }).action).toEqual({
+      kind: 'shift-route',
+      from: 60,
+      to: 5,
+    });
+  });
+
+  test('also where all the others lead to the canary', () => {
+    const last = { ...step, index: 5, fromIndex: 4, from: percent(50), to: percent(100) };
+    const state = aState({ step: { ...last, inForceAt: null } });
+    expect(act({ route: only(30, 100), state }).action?.kind).toBe('record');
+    const paused = act({ route: only(30, 100), state: { ...state, pause } });
+    expect(paused.rule).toBe('paused');
+    expect(paused.action?.kind).not.toBe('shift-route');
+  });
+
+  test('a resume raises all of them again', () => {
+    const state = aState({ pause });
+    const resumed = act({ route: only(1), state, request: request('resume', 2) });
+    expect(resumed.action).toMatchObject({ kind: 'record', state: { step: { from: 1, to: 5 } } });
+    const next = resumed.action?.kind === 'record' ? resumed.action.state : state;
+    const canary = aReplicaSet(canaryHash, { replicas: 1, available: 1 });
+    expect(act({ route: only(1), state: next, canary })).toMatchObject({
+      rule: 'weightNotInForce',
+      action: { kind: 'shift-route', from: 1, to: 5 },
+    });
+    // Lowered further meanwhile, it is kept.
+    expect(act({ route: only(0), state: next, canary }).rule).toBe('weightChangedByHand');
+    // A pause that comes first keeps the raise from landing.
+    const paused = { ...request('resume', 2), verb: 'pause', id: 'b' } as const;
+    expect(act({ route: only(1), state: next, request: paused }).action?.kind).toBe('fence-route');
+  });
+
+  test('promotion that is asked for raises all of them', () => {
+    const endpoints = { stable: new Set(['x']), canary: new Set(['1', '2', '3', '4']) };
+    const labels = { 'haldane.dev/canary-for': 'x' };
+    const canary = aReplicaSet(canaryHash, { controllerUid: undefined, labels });
+    const asked = { canary, endpoints, request: request('promote', 2), route: only(1) };
+    const recorded = act({ ...asked, state: aState({ pause }) });
+    expect(recorded).toMatchObject({
+      rule: 'promoteRequested',
+      action: { kind: 'record', state: { pause: null, step: { from: 1, to: 100 } } },
+    });
+    const state = recorded.action?.kind === 'record' ? recorded.action.state : undefined;
+    expect(act({ ...asked, ...(state && { state }) })).toMatchObject({
+      action: { kind: 'shift-route', from: 1, to: 100 },
+    });
+  });
 });
 
 test('after a resume the canary is listed again, and raised', () => {

@@ -415,16 +415,16 @@ describe('a pause keeps a raise from landing that is still under way', () => {
   const fenced = (seconds: number) => {
     const mark = { kind: 'paused', revision: canaryHash, rule: 'r', because: 'b' } as const;
     const record = { ...(attached.record as object), mark: { ...mark, at: at(seconds) } };
-    return { ...attached, weight: percent(10), record: record as never };
+    return { weight: percent(10), record: record as never };
   };
-  const from = { ...attached, weight: percent(10) };
+  const from = { weight: percent(10) };
   test.each<[string, Partial<RolloutState['step']>, Partial<RouteView>, string]>([
     ['its answer never came', {}, from, 'fence-route'],
     ['the route was written for an earlier pause', {}, fenced(-21), 'fence-route'],
     ['the route was written since', {}, fenced(-19), 'record'],
-    ['it has landed', {}, { ...attached, weight: percent(25) }, 'record'],
-    ['it is in force', { inForceAt: at(-9) }, { ...attached, weight: percent(25) }, 'record'],
-    ['nothing was raised', { from: percent(25) }, { ...attached, weight: percent(25) }, 'record'],
+    ['it has landed', {}, { weight: percent(25) }, 'record'],
+    ['it is in force', { inForceAt: at(-9) }, { weight: percent(25) }, 'record'],
+    ['nothing was raised', { from: percent(25) }, { weight: percent(25) }, 'record'],
   ])('%s', (_what, step, route, expected) => {
     const state = aState({ step: { ...raising, ...step } });
     expect(next({ request, state, route: aRoute(route) })).toBe(expected);
@@ -493,6 +493,7 @@ describe('no write breaks an invariant, whatever is observed', () => {
         fc
           .tuple(
             fc.constantFrom(0, 1, 5, 10, 25, 50, 100),
+            fc.constantFrom(0, 1, 100),
             fc.boolean(),
             fc.constantFrom(
               undefined,
@@ -501,8 +502,9 @@ describe('no write breaks an invariant, whatever is observed', () => {
               'flinch' as const,
             ),
           )
-          .map(([weight, accepted, kind]) => {
-            const route = aRoute({ weight: percent(weight), accepted });
+          .map(([weight, least, accepted, kind]) => {
+            const leastWeight = percent(Math.min(weight, least));
+            const route = aRoute({ weight: percent(weight), leastWeight, accepted });
             const mark = kind && {
               kind,
               revision: canaryHash,
