@@ -29,8 +29,10 @@ export interface RouteTruth {
   readonly rules: readonly { readonly backendRefs: readonly Ref[] }[];
   readonly refs: readonly Ref[];
   readonly total: number;
-  /** Percent of requests that the canary gets. */
+  /** Percent of requests that the canary gets, of the rules that list it the largest. */
   readonly weight: number;
+  /** And the smallest. */
+  readonly leastWeight: number;
   readonly canaryService: string | undefined;
   readonly record:
     | {
@@ -44,21 +46,33 @@ export interface RouteTruth {
 export const routeTruth = remembered((object: KubernetesObject): RouteTruth => {
   const { rules } = object.spec as unknown as Pick<RouteTruth, 'rules'>;
   const refs = rules[0]?.backendRefs ?? [];
-  const total = refs.reduce((sum, { weight = 1 }) => sum + weight, 0);
-  const canary = refs.find(isCanary);
+  const shares = rules.flatMap(({ backendRefs }) => shareOf(backendRefs) ?? []);
+  const canary = rules.flatMap(({ backendRefs }) => backendRefs).find(isCanary);
   const [text] = Object.entries(object.metadata.annotations ?? {})
     .filter(([key]) => key.startsWith('haldane.dev/canary-'))
     .map(([, value]) => value);
   return {
     rules,
     refs,
-    total,
-    weight: total === 0 ? 0 : ((canary?.weight ?? (canary === undefined ? 0 : 1)) / total) * 100,
+    total: totalOf(refs),
+    weight: Math.max(0, ...shares),
+    leastWeight: shares.length === 0 ? 0 : Math.min(...shares),
     canaryService: canary?.name,
     record: text === undefined ? undefined : (JSON.parse(text) as RouteTruth['record']),
     writtenBy: writerOf(object),
   };
 });
+
+/** Percent of what one rule gives; undefined where it lists no canary. */
+function shareOf(refs: readonly Ref[]): number | undefined {
+  const canary = refs.find(isCanary);
+  const total = totalOf(refs);
+  if (canary === undefined) return undefined;
+  return total === 0 ? 0 : ((canary.weight ?? 1) / total) * 100;
+}
+
+const totalOf = (refs: readonly Ref[]): number =>
+  refs.reduce((sum, { weight = 1 }) => sum + weight, 0);
 
 const isCanary = ({ name }: Ref): boolean => name.includes('-canary-');
 

@@ -162,31 +162,35 @@ function onRoute(before: RouteTruth, after: RouteTruth, book: Book): void {
   if (after.total === 0) say(book, 'S5 capacity', 'the weights of a rule sum to 0');
   if (isByHand) {
     const isTakenOff = after.canaryService !== before.canaryService;
-    book.handSeen ||= isTakenOff || after.weight !== before.weight;
-    if (after.weight < before.weight && !isNoCut(after, book)) book.handLimit = after.weight;
-    if (after.weight > before.weight) raisedBySomebody(after, book);
+    const isReweighed = after.weight !== before.weight || after.leastWeight !== before.leastWeight;
+    book.handSeen ||= isTakenOff || isReweighed;
+    if (after.leastWeight < before.leastWeight && !isNoCut(after, book))
+      book.handLimit = after.leastWeight;
+    if (after.leastWeight > before.leastWeight) liftedBySomebody(after, book);
+    book.raisedByHand ||= after.weight > before.weight;
     return;
   }
-  if (after.weight > before.weight) onRaise(before, after, book);
+  if (after.weight > before.weight || after.leastWeight > before.leastWeight)
+    onRaise(before, after, book);
   if (after.weight < before.weight) onFall(before, after, book);
   if (after.weight !== before.weight) book.raisedByHand = false;
 }
 
 /** Nothing below what is recorded, or what a raise of ours that is not in force yet began from. */
-function isNoCut({ weight, canaryService, record }: RouteTruth, book: Book): boolean {
+function isNoCut({ leastWeight, canaryService, record }: RouteTruth, book: Book): boolean {
   const state = canaryOf(book, record?.revision)?.state;
   if (typeof state !== 'object') return false;
   const { from, to, inForceAt } = state.step;
-  return weight >= to || (inForceAt === null && from === weight && canaryService !== undefined);
+  const isUnmade = inForceAt === null && from === leastWeight && canaryService !== undefined;
+  return leastWeight >= to || isUnmade;
 }
 
 /** What somebody has lowered is no longer so where it goes beyond the step again. */
-function raisedBySomebody({ weight, record }: RouteTruth, book: Book): void {
-  book.raisedByHand = true;
+function liftedBySomebody({ leastWeight, record }: RouteTruth, book: Book): void {
   if (book.handLimit === undefined) return;
   const state = canaryOf(book, record?.revision)?.state;
-  const isAbove = typeof state === 'object' && weight >= state.step.to;
-  book.handLimit = isAbove ? undefined : Math.max(book.handLimit, weight);
+  const isAbove = typeof state === 'object' && leastWeight >= state.step.to;
+  book.handLimit = isAbove ? undefined : Math.max(book.handLimit, leastWeight);
 }
 
 /** What the user wrote comes back byte for byte (I11). */

@@ -45,6 +45,16 @@ export const reweighed =
       return { ...rule, backendRefs };
     });
 
+/** The same in the last of them alone. */
+export const reweighedInOne =
+  (canaryPercent: number) =>
+  (rules: Rules): Rules => {
+    const last = rules.findLastIndex(({ backendRefs }) => backendRefs.length > 1);
+    return rules.flatMap((rule, index) =>
+      index === last ? reweighed(canaryPercent)([rule]) : [rule],
+    );
+  };
+
 const group = 'gateway.networking.k8s.io/v1';
 
 /** Rejects when the API server refuses it. */

@@ -2,7 +2,7 @@ import { millis } from '../../../src/lib/units.ts';
 import type { RequestVerb } from '../../../src/rollout/rollout-spec.ts';
 import { autoscaler } from '../autoscaled.ts';
 import { type SetTruth, viewOf } from '../oracle-view.ts';
-import { editRoute, reweighed, routeEdits } from '../route-edits.ts';
+import { editRoute, reweighed, reweighedInOne, routeEdits } from '../route-edits.ts';
 import { container } from '../shop.ts';
 import type { World } from '../world.ts';
 import type { Act } from './plan.ts';
@@ -40,6 +40,8 @@ async function perform(world: World, act: Act, version: string): Promise<void> {
       return;
     case 'reweigh':
       return editRoute(world, reweighed(act.canaryPercent));
+    case 'reweigh-one':
+      return editRoute(world, reweighedInOne(act.canaryPercent));
     case 'own-rule':
     case 'own-filter':
     case 'reapply-route':
@@ -66,8 +68,9 @@ export async function request(world: World, verb: RequestVerb): Promise<void> {
   const state = canary?.state;
   if (canary === undefined || typeof state !== 'object') return;
   const { index, fromIndex, from, to, inForceAt } = state.step;
-  const weight = viewOf(world.cluster, world.namespace, 'web').route()?.weight;
-  const carried = inForceAt !== null || (weight === to && from !== to) ? index : fromIndex;
+  const route = viewOf(world.cluster, world.namespace, 'web').route();
+  const isMade = route?.weight === to && route.leastWeight === to && from !== to;
+  const carried = inForceAt !== null || isMade ? index : fromIndex;
   const step =
     verb === 'promote' || verb === 'skip-step' ? ` step=${Math.max(0, carried + 1)}` : '';
   const text = `${verb} revision=${canary.hash}${step} id=at-${world.clock.monotonic()}`;

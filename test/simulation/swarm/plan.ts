@@ -19,7 +19,7 @@ export type Act = { readonly at: number } & (
   | { readonly kind: 'opt-out' | 'delete' | 'reapply' }
   | ({ readonly kind: 'hpa' } & AutoscalerSpec)
   | { readonly kind: 'load'; readonly rps: number }
-  | { readonly kind: 'reweigh'; readonly canaryPercent: number }
+  | { readonly kind: 'reweigh' | 'reweigh-one'; readonly canaryPercent: number }
   | { readonly kind: RouteEdit }
 );
 
@@ -83,7 +83,8 @@ export function planOf(seed: number): Plan {
   };
   // Drawn last: the rest of a plan is what its seed always was.
   const more = drawMoreActs(draw);
-  return { ...plan, acts: [...acts, ...more], faults: [...plan.faults, ...drawRefusal(draw)] };
+  const faults = [...plan.faults, ...drawRefusal(draw)];
+  return { ...plan, acts: [...acts, ...more, ...drawOneOfRules(draw)], faults };
 }
 
 interface Drawer {
@@ -181,6 +182,18 @@ function drawRouteEdit(draw: Drawer): Act {
   const kind = draw.of(['reweigh', 'reweigh', 'own-rule', 'own-filter', 'reapply-route'] as const);
   if (kind !== 'reweigh') return { at, kind };
   return { at, kind, canaryPercent: draw.of([0, 1, 3, 30, 80]) };
+}
+
+/** For a few of the seeds: of two rules that list the canary one gets other weights. */
+function drawOneOfRules(draw: Drawer): readonly Act[] {
+  if (!draw.chance(0.06)) return [];
+  const added = draw.between(500, 15_000);
+  const percents = draw.of([[0], [1], [3], [80], [1, 5], [30, 1]]);
+  const edits = percents.map((canaryPercent, index): Act => {
+    const at = added + draw.between(2000, 15_000) + index * 3000;
+    return { at, kind: 'reweigh-one', canaryPercent };
+  });
+  return [{ at: added, kind: 'own-rule' }, ...edits];
 }
 
 /** The load falls and rises, and an autoscaler goes after it. */

@@ -37,10 +37,12 @@ export function createTranscript(world: World): Transcript {
 function lineOf({ object: { kind } }: Change, object: Change['object']): string | undefined {
   switch (kind) {
     case 'HTTPRoute': {
-      const { weight, record, refs } = routeTruth(object);
+      const { weight, leastWeight, record, refs } = routeTruth(object);
+      const few = Number(leastWeight.toFixed(1));
+      const least = leastWeight < weight ? `, in a rule ${few} %` : '';
       const mark = record?.mark === undefined ? '' : `, marked ${record.mark.kind}`;
       const shares = refs.map(({ name, weight: share = 1 }) => `${name} ${share}`).join(', ');
-      return `${Number(weight.toFixed(1))} % to the canary (${shares})${mark}`;
+      return `${Number(weight.toFixed(1))} % to the canary (${shares})${least}${mark}`;
     }
     case 'Deployment': {
       const { version, replicas, paused, annotations } = deploymentTruth(object);
