@@ -45,13 +45,19 @@ const rejects = (d: Decision): boolean => d.goal.kind === 'roll-back';
 const isReason = (mark: RouteMark | undefined): boolean =>
   mark !== undefined && mark.kind !== 'paused';
 
-const markFor = (s: Snapshot, d: Decision): RouteMark => ({
-  kind: rejects(d) ? 'rejected' : 'withdrawn',
-  revision: s.canary?.podHash ?? s.route?.record?.revision ?? '',
-  rule: outcomeOf(d)?.rule ?? d.rule,
-  because: (outcomeOf(d)?.because ?? d.because).slice(0, 512),
-  at: s.now,
-});
+/** What was cut for a rejection, and raised by somebody since, is cut for it again. */
+function markFor(s: Snapshot, d: Decision): RouteMark {
+  const before = s.route?.record?.mark;
+  const revision = s.canary?.podHash ?? s.route?.record?.revision ?? '';
+  if (before?.kind === 'rejected' && before.revision === revision) return before;
+  return {
+    kind: rejects(d) ? 'rejected' : 'withdrawn',
+    revision,
+    rule: outcomeOf(d)?.rule ?? d.rule,
+    because: (outcomeOf(d)?.because ?? d.because).slice(0, 512),
+    at: s.now,
+  };
+}
 
 /**
  * Cut, then record, then scale: nothing can delay the cut, and a crash after it finds the reason on

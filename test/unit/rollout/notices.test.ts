@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { percent } from '../../../src/lib/units.ts';
 import { decide } from '../../../src/rollout/decide.ts';
+import { nextWrite } from '../../../src/rollout/mechanism.ts';
 import { noticesFor } from '../../../src/rollout/notices.ts';
 import type { Snapshot } from '../../../src/rollout/snapshot.ts';
 import { noticeId } from '../../../src/rollout/state.ts';
@@ -16,6 +17,18 @@ const cut = (kind: RouteMark['kind']) => {
 };
 const state = aState();
 const told = new Set([noticeId(state, 'rollback')]);
+
+// A person raised it after the cut, and opted out before anybody could tell of the rejection.
+test('an opt-out cuts what was rejected for the same reason again', () => {
+  const route = { ...cut('rejected'), weight: percent(80), leastWeight: percent(80) };
+  const s = aSnapshot({ optedIn: false, state, route });
+  const decision = decide(s);
+  const next = nextWrite(s, decision);
+  expect(decision.goal.kind).toBe('opt-out');
+  expect(next).toMatchObject({
+    action: { kind: 'cut-route', mark: { kind: 'rejected', because } },
+  });
+});
 
 // The leader died between the rejection and the notice, and the opt-out came before the next one.
 test.each<[string, Partial<Snapshot>, number]>([
