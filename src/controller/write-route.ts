@@ -52,23 +52,28 @@ export async function confirmAllToCanary(
   effects: Effects,
   signal: AbortSignal,
 ): Promise<void> {
-  const all = percent(100);
-  if (s.route !== undefined)
-    await confirmWeight({ weight: all, leastWeight: all }, s, effects, signal);
+  if (s.route !== undefined) await confirmRoute((is) => is.leastWeight === 100, s, effects, signal);
 }
 
 /**
  * Before a rollout is paused for a weight that somebody has lowered: the weight may be one from
- * before a raise of ours, which the watch of the route has not told or a stale list has undone.
- * @throws KUBERNETES_CONFLICT when the route carries another weight than was seen
+ * before a raise of ours, which the watch of the route has not told or a stale list has undone; or
+ * it is that of a lowering of ours, whose mark was not seen.
+ * @throws KUBERNETES_CONFLICT when the route carries another weight than was seen, or another mark
  */
 export const confirmLowered = (s: Snapshot, effects: Effects, signal: AbortSignal): Promise<void> =>
-  confirmWeight({ weight: routeWeight(s), leastWeight: leastWeight(s) }, s, effects, signal);
+  confirmRoute(
+    ({ weight, leastWeight: least, record }) =>
+      weight === routeWeight(s) &&
+      least === leastWeight(s) &&
+      record?.mark?.at === s.route?.record?.mark?.at,
+    s,
+    effects,
+    signal,
+  );
 
-type Weights = Pick<RouteView, 'weight' | 'leastWeight'>;
-
-async function confirmWeight(
-  wanted: Weights,
+async function confirmRoute(
+  isAsWanted: (is: RouteView) => boolean,
   s: Snapshot,
   effects: Effects,
   signal: AbortSignal,
@@ -77,8 +82,7 @@ async function confirmWeight(
   const fresh = await effects.client.get(refOf(raw), signal);
   effects.accept(fresh);
   const is = provider.read(fresh, s.deployment.uid, s.service?.name ?? '');
-  if (is.weight !== wanted.weight || is.leastWeight !== wanted.leastWeight)
-    throw outdated(`HTTPRoute ${raw.metadata.name}`);
+  if (!isAsWanted(is)) throw outdated(`HTTPRoute ${raw.metadata.name}`);
 }
 
 async function confirmDeployment(
@@ -148,7 +152,7 @@ export async function restore(s: Snapshot, effects: Effects, signal: AbortSignal
 }
 
 /** The route, if it is still the one that was observed and its weight allows what is intended. */
-function observedRoute(s: Snapshot, effects: Effects, allows: (seen: Weights) => boolean) {
+function observedRoute(s: Snapshot, effects: Effects, allows: (seen: RouteView) => boolean) {
   const found = routeOf(s, effects);
   const seen = found.provider.read(found.raw, s.deployment.uid, s.service?.name ?? '');
   if (seen.resourceVersion !== s.route?.resourceVersion || !allows(seen)) {

@@ -3,16 +3,17 @@ import type { Effects } from '../../../src/controller/effects.ts';
 import { record } from '../../../src/controller/write-workload.ts';
 import { percent } from '../../../src/lib/units.ts';
 import type { RolloutState } from '../../../src/rollout/state.ts';
+import type { RouteRecord, RouteView } from '../../../src/rollout/views.ts';
 import { aRoute, aSnapshot, aState, at } from '../../builders/snapshot.ts';
 
 const noop = () => undefined;
 const seen = aRoute({ weight: percent(1) });
 const pausedBy = (by: string) => aState({ pause: { by, at: at(0), because: 'a reason' } });
 
-/** Records a state while the route carries this weight, seen at 1 %; tells what was sent. */
+/** Records a state while the route is so, seen at 1 % without a mark; tells what was sent. */
 async function recorded(
   state: RolloutState,
-  weight: number,
+  is: number | Partial<RouteView>,
   before = aState(),
 ): Promise<readonly string[]> {
   const sent: string[] = [];
@@ -28,7 +29,8 @@ async function recorded(
       return Promise.resolve({ metadata: {} });
     },
   };
-  const provider = { read: () => ({ ...seen, weight: percent(weight) }) };
+  const change = typeof is === 'number' ? { weight: percent(is) } : is;
+  const provider = { read: () => ({ ...seen, ...change }) };
   const rawRoute = () => raw;
   const effects = { client, accept: noop, rawRoute, providers: { httproute: provider } };
   await record(state, s, effects as unknown as Effects, new AbortController().signal);
@@ -40,8 +42,13 @@ test('a rollout is paused for a hand after a look at the route', async () => {
 });
 
 // A list that was stale showed the route as before the raise, and nobody had laid a hand on it.
-test('but not when the route carries another weight than was seen', async () => {
-  await expect(recorded(pausedBy('route'), 5)).rejects.toMatchObject({
+const mark = { kind: 'withdrawn', revision: 'r', rule: 'r', because: 'b', at: at(-1) } as const;
+test.each<[string, Partial<RouteView>]>([
+  ['carries another weight than was seen', { weight: percent(5) }],
+  ['carries less in one rule than was seen', { leastWeight: percent(0) }],
+  ['was lowered by us', { record: { ...(seen.record as RouteRecord), mark } }],
+])('but not when the route %s', async (_what, is) => {
+  await expect(recorded(pausedBy('route'), is)).rejects.toMatchObject({
     code: 'KUBERNETES_CONFLICT',
   });
 });
