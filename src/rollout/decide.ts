@@ -131,8 +131,9 @@ export const rules = {
     onRequest(s, 'promote', (by, { requestId }) =>
       answer('promoting', { kind: 'promote', requestId }, `${by} asked for it`),
     ),
+  // After a resume at the end of the ladder a hand may lower it again: then the pause holds.
   promoting: (s) =>
-    carriedIndex(s) >= (s.spec?.steps.length ?? 0)
+    carriedIndex(s) >= (s.spec?.steps.length ?? 0) && !(isPaused(s) && leastWeight(s) < 100)
       ? answer('promoting', { kind: 'promote' }, 'all steps have passed')
       : undefined,
   paused: (s) => {
@@ -199,6 +200,8 @@ const isMarked = (s: Snapshot): boolean => s.deployment.annotations[marks.rollou
 const isPausedByUs = (s: Snapshot): boolean =>
   s.deployment.paused &&
   (isMarked(s) || s.deployment.annotations[marks.originalProgressDeadline] !== undefined);
+
+const isPaused = (s: Snapshot): boolean => (stateOf(s)?.pause ?? null) !== null;
 
 const servesWanted = (s: Snapshot): boolean => s.stable?.templateHash === wantedRevision(s);
 

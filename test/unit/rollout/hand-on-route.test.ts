@@ -173,6 +173,19 @@ test('promotion asked for before a hand lowered the weight waits for a resume', 
   expect(action?.kind).not.toBe('shift-route');
 });
 
+test('a pause holds where a promotion was resumed, and a hand has lowered it again', () => {
+  const raise = { ...step, index: 5, fromIndex: 5, from: percent(3), to: percent(100) };
+  const state = aState({ step: { ...raise, inForceAt: null }, pause });
+  const inOneRule = aRoute({ weight: percent(100), leastWeight: percent(30) });
+  for (const route of [aRoute({ weight: percent(0) }), inOneRule]) {
+    const { rule, action } = act({ route, state });
+    expect(rule).toBe('paused');
+    expect(action?.kind).not.toBe('shift-route');
+  }
+  // Not lowered, it goes on to its end.
+  expect(act({ route: aRoute({ weight: percent(100) }), state }).rule).toBe('promoting');
+});
+
 test('promotion asked for while its recorded raise is paused ends the pause first', () => {
   const raise = { ...step, index: 5, fromIndex: 1, from: percent(5), to: percent(100) };
   const state = aState({ step: { ...raise, inForceAt: null }, requestId: 'before', pause });
