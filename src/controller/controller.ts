@@ -55,6 +55,8 @@ export function createController(parts: Parts, queue: WorkQueue): Controller {
         queue.forget(key);
         parts.metrics.reconciled('ok', took());
       } catch (error) {
+        // Cut short by the end of this process or its term: nothing has failed.
+        if (signal.aborted && error === signal.reason) return;
         failed(key, error, took(), memories.get(key), parts, queue);
       }
     },
