@@ -230,10 +230,16 @@ export async function clearState(
   );
 }
 
-/** Nothing serves, so there is nothing to compare with: the template becomes stable by itself. */
+/**
+ * Nothing serves, so there is nothing to compare with: the template becomes stable by itself. A
+ * stale list may lack the ReplicaSet that serves, so the Deployment must say so, too.
+ * @throws KUBERNETES_CONFLICT when it counts pods
+ */
 export async function bootstrap(s: Snapshot, effects: Effects, signal: AbortSignal): Promise<void> {
-  if (s.pauseMode === 'on-change') return resumeNatively(s, effects, signal);
   const deployment = await freshDeployment(s, effects, signal);
+  if (Number(recordAt(deployment, 'status')['replicas'] ?? 0) > 0)
+    throw outdated(`ReplicaSets of Deployment ${s.deployment.name}`);
+  if (s.pauseMode === 'on-change') return resumeNatively(s, effects, signal);
   const body = firstReplicaSet(deployment, wantedRevision(s));
   await createOnce(resources.replicaSets, s, body, effects, signal);
 }

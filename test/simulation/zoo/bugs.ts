@@ -282,7 +282,7 @@ const ofRollback: readonly Specimen[] = [
     scene: 'bad',
     ...withRule('rejectedBefore', (rule) => (s) => {
       const found = rule(s);
-      return found === undefined ? found : { ...found, goal: { kind: 'bootstrap' } };
+      return found === undefined ? found : { ...found, goal: { kind: 'opt-out' } };
     }),
   },
   {
