@@ -48,6 +48,10 @@ export const ruleWords: Readonly<Record<RuleName, RuleWords>> = {
     means: 'A newer template takes the place of this canary.',
     next: 'The newer one starts at the first step.',
   },
+  withdrawalUnderWay: {
+    means: 'This canary was being taken away when its template was asked for again.',
+    next: 'It is taken away to the end; then a canary of that template begins anew.',
+  },
   unchanged: { means: 'The template has not changed.', next: 'The next change is a canary.' },
   invalid: {
     means:

@@ -75,6 +75,11 @@ export const rules = {
     s.canary !== undefined && s.canary.podHash !== wantedRevision(s)
       ? withdraw(s, 'templateChanged', `revision ${wantedRevision(s)} takes the place of this one`)
       : undefined,
+  // Its end is recorded with its last pod: it is taken away, whatever is asked for by now.
+  withdrawalUnderWay: (s) => {
+    const end = s.canary?.replicas === 0 ? stateOf(s)?.outcome : undefined;
+    return end?.kind === 'superseded' ? withdraw(s, end.rule, end.because) : undefined;
+  },
   unchanged: (s) =>
     s.canary === undefined &&
     s.stable?.templateHash === wantedRevision(s) &&

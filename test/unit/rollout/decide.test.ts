@@ -158,6 +158,24 @@ const rows: Row[] = [
     'withdraw',
   ],
   [
+    'its template comes back when the last pod is gone',
+    {
+      canary: aReplicaSet(canaryHash, { replicas: 0 }),
+      state: aState({
+        outcome: {
+          kind: 'superseded',
+          rule: 'templateChanged',
+          because: 'another one',
+          at: at(-5),
+          weight: percent(5),
+          step: 2,
+        },
+      }),
+    },
+    'withdrawalUnderWay',
+    'withdraw',
+  ],
+  [
     'the copy was mutated',
     { canary: aReplicaSet(canaryHash, { templateHash: 'dddddddddd' }) },
     'templateMutated',

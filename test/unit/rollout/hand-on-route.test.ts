@@ -186,6 +186,19 @@ test('a pause holds where a promotion was resumed, and a hand has lowered it aga
   expect(act({ route: aRoute({ weight: percent(100) }), state }).rule).toBe('promoting');
 });
 
+// The template was another one for a moment, or a stale list says that nobody has opted out.
+test('a route that was restored when its canary was taken away was changed by no hand', () => {
+  const own = aRoute({ weight: percent(0), canaryService: undefined, record: undefined });
+  const canary = aReplicaSet(canaryHash, { controllerUid: undefined, replicas: 0, available: 0 });
+  const end = { kind: 'superseded', rule: 'templateChanged', because: 'another one' } as const;
+  const outcome = { ...end, at: at(-5), weight: percent(5), step: 2 };
+  const pods = { ...aSnapshot().pods, canary: [] };
+  expect(act({ route: own, canary, pods, state: aState({ outcome }) })).toMatchObject({
+    rule: 'withdrawalUnderWay',
+    action: { kind: 'unpin-service' },
+  });
+});
+
 test('promotion asked for while its recorded raise is paused ends the pause first', () => {
   const raise = { ...step, index: 5, fromIndex: 1, from: percent(5), to: percent(100) };
   const state = aState({ step: { ...raise, inForceAt: null }, requestId: 'before', pause });
