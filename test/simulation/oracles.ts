@@ -343,7 +343,8 @@ function rolloutOf(set: SetTruth, book: Book): Rollout | undefined {
 }
 
 function onSet(before: SetTruth | undefined, after: SetTruth, book: Book): void {
-  rolloutOf(after, book);
+  const rollout = rolloutOf(after, book);
+  if (rollout !== undefined) raisedAlready(after, rollout, book);
   const pause = typeof after.state === 'object' ? after.state.pause : null;
   if (pause?.by === 'route' && !book.handSeen)
     say(book, 'S4 hand', 'paused for a hand that nobody has laid on the route');
@@ -356,6 +357,14 @@ function onSet(before: SetTruth | undefined, after: SetTruth, book: Book): void 
   const weight = book.view.route()?.weight ?? 0;
   if (after.bare && before?.state !== undefined && after.state === undefined && weight > 0)
     say(book, 'S13 state', `the state was taken away at ${weight} %`);
+}
+
+/** A raise is recorded, and somebody's hand was quicker: nothing is left to shift. */
+function raisedAlready({ state }: SetTruth, rollout: Rollout, book: Book): void {
+  const weight = Math.round(book.view.route()?.weight ?? 0);
+  const index = rollout.ladder.indexOf(weight);
+  const isStep = typeof state === 'object' && state.step.to === weight;
+  if (book.raisedByHand && isStep && index > rollout.reached) arrived(index, rollout, book);
 }
 
 /** From here on there is no way back. */
@@ -467,8 +476,15 @@ function onRejection(revision: string, rule: string, book: Book): void {
   const set = canaryOf(book, revision);
   if (typeof set?.state === 'object' && !isDeserved(rule, set, book))
     say(book, 'S4 false rejection', `${rollout.version} by ${rule}`);
-  if ((book.view.route()?.weight ?? 0) > 0) say(book, 'S6 order', 'rejected before it was cut');
+  const isCut = (book.view.route()?.weight ?? 0) === 0 || isRaisedAfterCut(revision, book);
+  if (!isCut) say(book, 'S6 order', 'rejected before it was cut');
 }
+
+/** Somebody has raised it again while the rejection was under way. */
+const isRaisedAfterCut = (revision: string, { raisedByHand, view }: Book): boolean => {
+  const mark = view.route()?.record?.mark;
+  return raisedByHand && mark?.kind === 'rejected' && mark.revision === revision;
+};
 
 /** The cut with its reason, or the rejection where nothing was to be cut. */
 function rolledBack(revision: string, book: Book): Rollout | undefined {

@@ -54,6 +54,8 @@ test.each([
   [31_000_782, 3, 1, 'a pause for a hand that took a first raise off is cut in two by its fence'],
   [42_000_458, 0, 7, 'a stale list shows the route as before its raise, as if by a hand'],
   [20102, 2, 3, 'a raise after an outage of the API server is sized for what the Deployment was'],
+  [92_003_664, 4, 7, 'a hand has raised it to the step that is recorded next'],
+  [92_005_337, 3, 8, 'a hand raises what was cut while its rejection is being recorded'],
   [90_005_289, 0, 16, 'a stale list lacks the ReplicaSet that serves'],
   [90_001_365, 0, 20, 'a stale list shows the route as before the mark of a cut of ours'],
   [80_000_573, 2, 10, 'a hand lowers what a hand has raised, and it is still too much'],
