@@ -42,8 +42,6 @@ export interface Book {
   handSeen: boolean;
   /** What somebody raised goes back without a reason of ours. */
   raisedByHand: boolean;
-  /** Whoever has changed the weight last was somebody else, and has lowered it. */
-  loweredByHand: boolean;
   /** Hashes to which we lead the Service because the route gives everything there. */
   readonly soundPins: Set<string>;
   /** Since when a state of things has lasted that may only be passing. */

@@ -41,10 +41,11 @@ function pinIn(body: unknown): string | undefined {
 }
 
 /**
- * Nobody can help where the Service leads: the route gave everything there when that was asked for,
- * and while it was under way somebody's hand has lowered that.
+ * The route gave everything to where the Service leads when that was asked for, and while it was
+ * under way for many seconds somebody's hand or a rejection has lowered that: it is late, and the
+ * next pass takes it back.
  */
-export function isLedInGoodFaith({ loweredByHand, soundPins, view }: Book): boolean {
+export function isLedInGoodFaith({ soundPins, view }: Book): boolean {
   const pin = view.service('web')?.pin;
-  return loweredByHand && pin !== undefined && soundPins.has(pin);
+  return pin !== undefined && soundPins.has(pin);
 }

@@ -61,7 +61,6 @@ export function createOracles(world: World, options: OracleOptions = {}): Oracle
     handLimit: undefined,
     handSeen: false,
     raisedByHand: false,
-    loweredByHand: false,
     soundPins: new Set(),
     since: new Map(),
     readings: 0,
@@ -158,7 +157,6 @@ function onRoute(before: RouteTruth, after: RouteTruth, book: Book): void {
   followRules(before, after, book);
   if (after.record?.mark?.kind === 'rejected') rolledBack(after.record.revision, book);
   const isByHand = after.writtenBy !== 'haldane';
-  if (after.weight !== before.weight) book.loweredByHand = isByHand && after.weight < before.weight;
   if (after.total === 0) say(book, 'S5 capacity', 'the weights of a rule sum to 0');
   if (isByHand) {
     const isTakenOff = after.canaryService !== before.canaryService;
