@@ -14,7 +14,7 @@ import {
   type ApiRequest,
   type ApiResponse,
   ok,
-  parsePath,
+  pathReader,
   type ResourcePath,
   verbOf,
   wantsTable,
@@ -60,6 +60,9 @@ export class ApiServer {
   readonly resources: readonly Resource[];
   /** By group and version, then by the plural. */
   readonly #served = new Map<string, Map<string, Resource>>();
+  readonly #path = pathReader((groupVersion, plural) =>
+    this.#served.get(groupVersion)?.get(plural),
+  );
 
   constructor(parts: ApiServerParts) {
     this.clock = parts.clock;
@@ -108,7 +111,7 @@ export class ApiServer {
     options: WatchOptions = {},
   ): Subscription | ApiResponse {
     try {
-      const path = this.#path(request);
+      const path = this.#path(request.path);
       if (path === undefined) throw noSuchPath();
       this.#authorize(request, path);
       const { resource, namespace, name } = path;
@@ -141,12 +144,6 @@ export class ApiServer {
     }
   }
 
-  #path(request: ApiRequest): ResourcePath | undefined {
-    return parsePath(request.path, (groupVersion, plural) =>
-      this.#served.get(groupVersion)?.get(plural),
-    );
-  }
-
   #answer(request: ApiRequest): ApiResponse {
     const { method, path: url } = request;
     if (/^\/(healthz|livez|readyz)/.test(url)) return ok('ok');
@@ -158,7 +155,7 @@ export class ApiServer {
       this.#authorizePath(request);
       return ok(document);
     }
-    const path = this.#path(request);
+    const path = this.#path(request.path);
     if (path === undefined) {
       this.#authorizePath(request);
       throw noSuchPath();

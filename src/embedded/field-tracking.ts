@@ -186,25 +186,37 @@ function compareLists(
   after: readonly Json[] | undefined,
   required: boolean,
 ): PartChanges | undefined {
-  const given = resolveShape(shape.items);
-  // An item is owned as such, whatever its default.
-  const items = given.default === undefined ? given : { ...given, default: null };
+  const items = itemsOf(shape);
   const parts = new Collected();
   const add = (step: string, was: Json | undefined, now: Json | undefined) => {
     const part = compareItems(shape, items, was, now);
     if (part !== undefined) parts.add(step, part);
   };
-  const old = new Map((before ?? []).map((item) => [itemStep(shape, item), item]));
-  for (const item of after ?? []) {
+  // To name an item costs more than to see that it is where it was.
+  const old = new Map<string, Json>();
+  before?.forEach((item, i) => item !== after?.[i] && old.set(itemStep(shape, item), item));
+  after?.forEach((item, i) => {
+    if (item === before?.[i]) return;
     const step = itemStep(shape, item);
     add(step, old.get(step), item);
     old.delete(step);
-  }
+  });
   for (const [step, item] of old) add(step, item, undefined);
   return parts.finish(
     before === undefined && after !== undefined && !required,
     before !== undefined && after === undefined,
   );
+}
+
+const ownedItems = new WeakMap<Shape, Shape>();
+
+/** An item is owned as such, whatever its default. */
+function itemsOf(list: Shape): Shape {
+  const given = resolveShape(list.items);
+  if (given.default === undefined) return given;
+  let items = ownedItems.get(given);
+  if (items === undefined) ownedItems.set(given, (items = { ...given, default: null }));
+  return items;
 }
 
 function compareItems(

@@ -42,7 +42,7 @@ function toApiRequest(parts: InProcessParts, request: KubernetesRequest): ApiReq
   return {
     method: request.method,
     path: request.path,
-    query: toSearch(request.query ?? {}),
+    query: toSearch(request.query),
     user: parts.user ?? administrator,
     userAgent: parts.userAgent ?? 'haldane',
     contentType: request.contentType,
@@ -50,7 +50,11 @@ function toApiRequest(parts: InProcessParts, request: KubernetesRequest): ApiReq
   };
 }
 
-function toSearch(query: Query): URLSearchParams {
+/** Nobody writes to the query of a request, so that all without one share this. */
+const noQuery = new URLSearchParams();
+
+function toSearch(query: Query | undefined): URLSearchParams {
+  if (query === undefined) return noQuery;
   const search = new URLSearchParams();
   for (const [key, value] of Object.entries(query))
     if (value !== undefined) search.set(key, String(value));

@@ -34,13 +34,31 @@ export type ResourcePath = {
   readonly subresource: string | undefined;
 };
 
+/** Clients ask for the same few objects again and again: that many paths are kept. */
+const pathLimit = 500;
+
+/** Reads paths as `parsePath` does, those it has read before at once. */
+export function pathReader(
+  find: (groupVersion: string, plural: string) => Resource | undefined,
+): (path: string) => ResourcePath | undefined {
+  const known = new Map<string, ResourcePath>();
+  return (path) => {
+    const before = known.get(path);
+    if (before !== undefined) return before;
+    const found = parsePath(path, find);
+    if (known.size >= pathLimit) known.clear();
+    if (found !== undefined) known.set(path, found);
+    return found;
+  };
+}
+
 const namespaceSubresources = new Set(['status', 'finalize']);
 
 /**
  * Finds the resource that a path names; `undefined` for paths of another form. @throws ApiFailure
  * 404
  */
-export function parsePath(
+function parsePath(
   path: string,
   find: (groupVersion: string, plural: string) => Resource | undefined,
 ): ResourcePath | undefined {

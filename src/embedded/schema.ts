@@ -103,7 +103,8 @@ type Findings = { readonly unknown: string[]; readonly times: Time[] };
  */
 export function prune(shape: Shape, value: Json, before: Json | undefined): PruneResult {
   const found: Findings = { unknown: [], times: [] };
-  return { value: pruneAt(resolveShape(shape), value, before, '', found), ...found };
+  const kept = pruneAt(resolveShape(shape), value, before, undefined, found);
+  return { value: kept, unknown: found.unknown, times: found.times };
 }
 
 export class TypeMismatch extends Error {
@@ -114,11 +115,11 @@ function pruneAt(
   shape: Shape,
   value: Json,
   before: Json | undefined,
-  path: string,
+  path: Path,
   found: Findings,
 ): Json {
   if (value === before || value === null) return value;
-  if (!takes(shape, value)) checkQuantity(shape, value, path);
+  if (!takes(shape, value)) checkQuantity(shape, value, placeOf(path));
   if (Array.isArray(value)) {
     if (shape.items === undefined) return value;
     return pruneList(resolveShape(shape.items), value as readonly Json[], before, path, found);
@@ -138,14 +139,14 @@ function pruneList(
   items: Shape,
   list: readonly Json[],
   before: Json | undefined,
-  path: string,
+  path: Path,
   found: Findings,
 ): readonly Json[] {
   const old = isArray(before) ? before : [];
   let same = list.length === old.length;
   const kept = mapShared(list, (item, i) => {
     const was = old[i];
-    const pruned = item === was ? item : pruneAt(items, item, was, `${path}[${i}]`, found);
+    const pruned = item === was ? item : pruneAt(items, item, was, { parent: path, key: i }, found);
     if (pruned !== was) same = false;
     return pruned;
   });
@@ -156,7 +157,7 @@ function pruneObject(
   shape: Shape,
   value: JsonObject,
   before: Json | undefined,
-  path: string,
+  path: Path,
   found: Findings,
 ): JsonObject {
   const { properties, values } = shape;
@@ -180,7 +181,7 @@ function pruneObject(
     }
     const place = properties?.[key] ?? values;
     if (place === undefined && closed) {
-      found.unknown.push(placeOf(path, key));
+      found.unknown.push(placeOf({ parent: path, key }));
       copy = copyWithout(copy ?? value, key);
       continue;
     }
@@ -199,17 +200,25 @@ function pruneField(
   shape: Shape,
   value: Json,
   before: Json | undefined,
-  path: string,
+  path: Path,
   key: string,
   found: Findings,
 ): Json {
   if (typeof value === 'object' || !takes(shape, value))
-    return pruneAt(shape, value, before, placeOf(path, key), found);
+    return pruneAt(shape, value, before, { parent: path, key }, found);
   noteTime(shape, value, found);
   return value;
 }
 
-const placeOf = (path: string, key: string) => (path === '' ? key : `${path}.${key}`);
+/** Where a value stands, from the inside out; told in words only when something is wrong there. */
+type Path = { readonly parent: Path; readonly key: string | number } | undefined;
+
+function placeOf(path: Path): string {
+  if (path === undefined) return '';
+  const { parent, key } = path;
+  if (typeof key === 'number') return `${placeOf(parent)}[${key}]`;
+  return parent === undefined ? key : `${placeOf(parent)}.${key}`;
+}
 
 export function mapShared<T>(
   list: readonly T[],

@@ -85,11 +85,22 @@ function nameProblems(resource: Resource, name: string): Cause[] {
       ];
 }
 
+/** At most, of a UTF-16 unit in UTF-8. */
+const bytesPerUnit = 3;
+
+const bytesOf = (annotations: StringMap): number =>
+  Object.entries(annotations).reduce(
+    (sum, [key, value]) => sum + key.length + Buffer.byteLength(value),
+    0,
+  );
+
 function annotationProblems(annotations: StringMap, before: StringMap | undefined): Cause[] {
   const causes: Cause[] = [];
+  // What surely fits is not measured to the byte: some of these texts are long.
   let size = 0;
-  for (const [key, value] of Object.entries(annotations)) {
-    size += key.length + Buffer.byteLength(value);
+  for (const key in annotations) {
+    const value = annotations[key] as string;
+    size += key.length + value.length * bytesPerUnit;
     if (before?.[key] === undefined && !qualifiedName.test(key.toLowerCase()))
       causes.push(
         invalidValue(
@@ -99,7 +110,7 @@ function annotationProblems(annotations: StringMap, before: StringMap | undefine
         ),
       );
   }
-  if (size > annotationLimit)
+  if (size > annotationLimit && bytesOf(annotations) > annotationLimit)
     causes.push({
       field: 'metadata.annotations',
       reason: 'FieldValueTooLong',

@@ -151,7 +151,6 @@ export class Kubelet implements Controller {
     const condition = {
       type: 'PodScheduled',
       status: 'True',
-      lastProbeTime: null,
       lastTransitionTime: this.#context.server.objects.now(),
     };
     const { objects } = this.#context.server;
@@ -344,7 +343,6 @@ function podConditions(pod: KubernetesObject, ready: boolean, now: string): read
     return {
       type,
       status,
-      lastProbeTime: null,
       lastTransitionTime: since,
       ...(ok ? {} : { reason: 'ContainersNotReady' }),
     };

@@ -1,9 +1,10 @@
 import { expect, test } from 'vitest';
+import { administrator } from '../../../src/embedded/authorization.ts';
 import { applyDefaults } from '../../../src/embedded/defaults.ts';
-import type { JsonObject } from '../../../src/embedded/json.ts';
+import { asObject, type JsonObject } from '../../../src/embedded/json.ts';
 import { apiVersionOf, storageKey } from '../../../src/embedded/resource.ts';
 import { prune, shapeOf } from '../../../src/embedded/schema.ts';
-import { validate } from '../../../src/embedded/validation.ts';
+import { annotationLimit, validate } from '../../../src/embedded/validation.ts';
 import { seconds } from '../../../src/lib/units.ts';
 import { aCluster, aShop } from './scene.ts';
 
@@ -70,4 +71,41 @@ test('a subtree with a field less, or with one more, is not the stored one', () 
   const list = { type: 'array', items: { type: 'string' } };
   expect(prune(list, ['1'], ['1', '2']).value).toEqual(['1']);
   expect(prune(list, ['1', '2'], ['1']).value).toEqual(['1', '2']);
+});
+
+test('annotations are measured in bytes: what just fits is taken, a byte more is not', () => {
+  const { cluster } = aCluster();
+  const resource = cluster.server.resource('v1', 'configmaps');
+  const room = annotationLimit - 'note'.length;
+  // Three bytes a unit, and one.
+  for (const note of [
+    '\u20ac'.repeat(Math.floor(room / 3)) + 'x'.repeat(room % 3),
+    'x'.repeat(room),
+  ]) {
+    const create = (name: string, text: string) =>
+      cluster.server.objects.create(
+        resource,
+        'default',
+        { metadata: { name, annotations: { note: text } } },
+        { manager: 'someone' },
+      );
+    expect(create(`fits-${note.length}`, note).metadata.annotations).toEqual({ note });
+    expect(() => create('long', `${note}x`)).toThrow('Too long');
+  }
+});
+
+test('a path that is asked for again names the same object, however many came between', () => {
+  const { cluster } = aCluster();
+  for (const object of aShop()) cluster.apply(object);
+  const nameAt = (path: string) => {
+    const query = new URLSearchParams();
+    const answer = cluster.server.handle({ method: 'GET', path, query, user: administrator });
+    return answer.status === 200 ? asObject(asObject(answer.body).metadata).name : answer.status;
+  };
+  const deployments = '/apis/apps/v1/namespaces/default/deployments';
+  for (let round = 0; round < 2; round += 1) {
+    expect(nameAt(`${deployments}/web`)).toBe('web');
+    for (let i = 0; i < 600; i += 1) expect(nameAt(`${deployments}/web-${i}`)).toBe(404);
+    expect(nameAt('/apis/apps/v1/namespaces/default/nothings/web')).toBe(404);
+  }
 });
