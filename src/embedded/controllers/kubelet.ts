@@ -3,6 +3,7 @@ import { deleteObject } from '../deletion.ts';
 import { asArray, asObject, asString, equalJson, type Json, type JsonObject } from '../json.ts';
 import type { KubernetesObject, Resource } from '../resource.ts';
 import { ApiFailure } from '../status.ts';
+import type { Change } from '../store.ts';
 import { type Controller, type ControllerContext, onChanges, targetOf } from './context.ts';
 import { throwBug } from './control-loop.ts';
 import { asJson, conditionsOf } from './objects.ts';
@@ -51,14 +52,7 @@ export class Kubelet implements Controller {
     this.#context = context;
     this.#runtime = runtime;
     this.#pods = context.server.resource('v1', 'pods');
-    this.#unsubscribe = onChanges(context, {
-      '/pods': ({ object, type }) =>
-        type === 'DELETED'
-          ? this.#gone(object)
-          : this.#later(context.delayMillis, () =>
-              this.#see(object.metadata.namespace ?? '', object.metadata.name),
-            ),
-    });
+    this.#unsubscribe = onChanges(context, { '/pods': (change) => this.#onPod(change) });
     this.#createNode();
   }
 
@@ -67,6 +61,13 @@ export class Kubelet implements Controller {
     this.#unsubscribe();
     for (const cancel of this.#timers) cancel();
     this.#timers.clear();
+  }
+
+  #onPod({ type, object, previous }: Change): void {
+    if (type === 'DELETED') return this.#gone(object);
+    if (previous !== undefined && !isForKubelet(previous, object)) return;
+    const { namespace = '', name } = object.metadata;
+    this.#later(this.#context.delayMillis, () => this.#see(namespace, name));
   }
 
   #createNode(): void {
@@ -330,6 +331,12 @@ function isRunning(pod: KubernetesObject): boolean {
   const [first] = asArray(asObject(pod.status).containerStatuses).map(asObject);
   return first?.restartCount === 0 && asObject(first.state).running !== undefined;
 }
+
+/** Most changes of a pod are reports of its status, and no pass of the kubelet goes by that. */
+const isForKubelet = (before: KubernetesObject, after: KubernetesObject): boolean =>
+  before.spec !== after.spec ||
+  before.metadata.annotations !== after.metadata.annotations ||
+  before.metadata.deletionTimestamp !== after.metadata.deletionTimestamp;
 
 const imageOf = (pod: KubernetesObject) =>
   asString(asObject(asArray(asObject(pod.spec).containers)[0]).image);
