@@ -19,6 +19,7 @@ import { seededRandom } from '../../src/lib/random.ts';
 import { type Millis, millis, seconds } from '../../src/lib/units.ts';
 import { compileChecks } from '../../src/metric-sources/template.ts';
 import type { Notice, NoticeKind } from '../../src/rollout/notice.ts';
+import { pinAnnotation } from '../../src/rollout/snapshot.ts';
 import { parseConfig } from '../../src/spec/config-file.ts';
 import { createLog, type LogFields } from '../../src/telemetry/log.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
@@ -389,11 +390,13 @@ export class World {
       this.namespace,
     ) as unknown as RouteObject[];
     const sets = this.cluster.list('apps/v1', 'replicasets', this.namespace);
+    const services = this.cluster.list('v1', 'services', this.namespace);
     const rolling =
       marks.includes('haldane.dev/rollout') && !marks.includes('haldane.dev/rejected');
     return (
       !rolling &&
-      this.cluster.list('v1', 'services', this.namespace).length === 1 &&
+      services.length === 1 &&
+      services.every(({ metadata }) => metadata.annotations?.[pinAnnotation] === undefined) &&
       Object.keys(route?.metadata.annotations ?? {}).length === 0 &&
       sets.every(({ metadata }) => metadata.annotations?.['haldane.dev/state'] === undefined)
     );
