@@ -1,6 +1,6 @@
 import { ladderWords } from '../analysis/ladder-words.ts';
 import { type Percent, percent } from '../lib/units.ts';
-import { marks, type Rejection } from '../rollout/snapshot.ts';
+import { marks, type Rejection, routeCarries } from '../rollout/snapshot.ts';
 import type { CheckSummary, Phase, RolloutState } from '../rollout/state.ts';
 import { parseRequest } from '../spec/request.ts';
 import type { Asked } from './asked.ts';
@@ -180,7 +180,7 @@ function weightOf({ route, adopted }: Facts, state: RolloutState | undefined): P
  */
 export function stepOf({ step }: RolloutState, route: Facts['route']): number {
   const { index, fromIndex, from, to, inForceAt } = step;
-  const isMade = route?.weight === to && route.leastWeight === to && from !== to;
+  const isMade = routeCarries({ route }, to) && from !== to;
   const carried = inForceAt !== null || isMade ? index : fromIndex;
   return Math.max(0, carried + 1);
 }

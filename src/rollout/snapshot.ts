@@ -136,8 +136,8 @@ export const routeWeight = (s: Snapshot): Percent => s.route?.weight ?? percent(
 export const leastWeight = (s: Snapshot): Percent => s.route?.leastWeight ?? percent(0);
 
 /** Every rule gives the canary just so much. */
-export const routeCarries = (s: Snapshot, weight: Percent): boolean =>
-  s.route?.weight === weight && s.route.leastWeight === weight;
+export const routeCarries = ({ route }: Pick<Snapshot, 'route'>, weight: Percent): boolean =>
+  route?.weight === weight && route.leastWeight === weight;
 
 /**
  * The step whose weight the route carries. A raise that was recorded but not shifted has not
