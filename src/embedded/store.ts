@@ -16,7 +16,6 @@ export type Change = {
   readonly previous: KubernetesObject | undefined;
 };
 
-/** The objects of a resource in one namespace. */
 /** A store at one moment. Nothing in it changes: any number of stores may go on from it. */
 export type StoreImage = {
   /** Each with the resource it is stored under. */
@@ -26,6 +25,7 @@ export type StoreImage = {
   readonly compacted: number;
 };
 
+/** The objects of a resource in one namespace. */
 type Space = {
   readonly byName: Map<string, KubernetesObject>;
   /** In the order of their names; `undefined` until somebody asks after a change. */
@@ -61,13 +61,17 @@ export class Store {
   }
 
   image(): StoreImage {
-    const keys = [...this.#objects.keys()];
     return {
-      objects: keys.flatMap((key) => this.list(key).map((object) => [key, object] as const)),
+      objects: this.#everything(),
       history: [...this.#history],
       revision: this.#revision,
       compacted: this.#compacted,
     };
+  }
+
+  #everything(): StoreImage['objects'] {
+    const keys = [...this.#objects.keys()];
+    return keys.flatMap((key) => this.list(key).map((object) => [key, object] as const));
   }
 
   get revision(): number {
@@ -139,7 +143,7 @@ export class Store {
 
   /** Tells of all that is there as if it came now: what a listener of a fresh list is told. */
   announce(): void {
-    for (const [key, object] of this.image().objects) {
+    for (const [key, object] of this.#everything()) {
       const revision = Number(object.metadata.resourceVersion);
       const change: Change = { revision, type: 'ADDED', key, object, previous: undefined };
       for (const listener of this.#listeners) listener(change);
