@@ -12,7 +12,7 @@ import {
 } from './field-set.ts';
 import { compareFields, fieldsOf } from './field-tracking.ts';
 import { asObject, type Json, type JsonObject } from './json.ts';
-import type { KubernetesObject, ManagedFieldsEntry } from './resource.ts';
+import { type KubernetesObject, type ManagedFieldsEntry, serverWritten } from './resource.ts';
 import type { Shape } from './schema.ts';
 
 export type Writer = {
@@ -24,18 +24,7 @@ export type Writer = {
   readonly time: string;
 };
 
-const serverOwned = [
-  'name',
-  'namespace',
-  'uid',
-  'resourceVersion',
-  'generation',
-  'creationTimestamp',
-  'deletionTimestamp',
-  'deletionGracePeriodSeconds',
-  'managedFields',
-  'selfLink',
-];
+const serverOwned = [...serverWritten, 'managedFields'];
 const unowned: FieldSet = {
   'f:apiVersion': {},
   'f:kind': {},

@@ -21,6 +21,19 @@ export type ManagedFieldsEntry = {
   readonly subresource?: string;
 };
 
+/** Fields of the metadata that no client sets: they come from the server. */
+export const serverWritten = [
+  'name',
+  'namespace',
+  'uid',
+  'resourceVersion',
+  'generation',
+  'creationTimestamp',
+  'deletionTimestamp',
+  'deletionGracePeriodSeconds',
+  'selfLink',
+] as const;
+
 export type ObjectMeta = {
   readonly name: string;
   readonly generateName?: string;

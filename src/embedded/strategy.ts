@@ -10,7 +10,12 @@ import {
   type Mutable,
   without,
 } from './json.ts';
-import type { KubernetesObject, ObjectMeta, Resource } from './resource.ts';
+import {
+  type KubernetesObject,
+  type ObjectMeta,
+  type Resource,
+  serverWritten,
+} from './resource.ts';
 import { conflict } from './status.ts';
 
 /** What a new object looks like before validation: no status of the client's, first generation. */
@@ -89,18 +94,7 @@ function statusOnly(
 }
 
 /** Fields of the metadata that no client changes. */
-const settled = [
-  'name',
-  'namespace',
-  'uid',
-  'resourceVersion',
-  'generation',
-  'creationTimestamp',
-  'deletionTimestamp',
-  'deletionGracePeriodSeconds',
-  'generateName',
-  'selfLink',
-];
+const settled = [...serverWritten, 'generateName'];
 
 /** Names, uid and the like come from the stored object, whatever the client sent. */
 function serverMetadata(before: KubernetesObject, candidate: JsonObject): JsonObject {
