@@ -1,7 +1,6 @@
 import type { EmbeddedCluster } from '../../src/embedded/cluster.ts';
 import type { KubernetesObject } from '../../src/embedded/resource.ts';
 import type { RolloutState } from '../../src/rollout/state.ts';
-import { decodeState } from '../../src/spec/state-codec.ts';
 
 // What an oracle reads from raw objects, by the names that users see and by nothing of the
 // controller's own tables.
@@ -117,8 +116,11 @@ export interface SetTruth {
   /** The Deployment controls it. */
   readonly owned: boolean;
   readonly deleting: boolean;
-  readonly state: RolloutState | 'unreadable' | undefined;
+  readonly state: StateTruth | 'unreadable' | undefined;
 }
+
+/** What is recorded of a rollout, as its text says it; the evidence is packed, and none of ours. */
+export type StateTruth = Omit<RolloutState, 'evidence'>;
 
 interface RawSet {
   readonly spec: {
@@ -142,9 +144,19 @@ const lastStates = new Map<string, { text: string; uid: string; state: SetTruth[
 function stateIn(text: string, { name, uid }: { name: string; uid: string }): SetTruth['state'] {
   const last = lastStates.get(name);
   if (last?.text === text && last.uid === uid) return last.state;
-  const state = decodeState(text, uid);
+  const state = stateOf(text, uid);
   lastStates.set(name, { text, uid, state });
   return state;
+}
+
+/** Of another Deployment it says nothing. */
+function stateOf(text: string, deploymentUid: string): SetTruth['state'] {
+  try {
+    const state = JSON.parse(text) as StateTruth;
+    return state.deploymentUid === deploymentUid ? state : undefined;
+  } catch {
+    return 'unreadable';
+  }
 }
 
 export const setTruth = remembered((object: KubernetesObject): SetTruth => {

@@ -1,6 +1,5 @@
 import type { Change } from '../../src/embedded/store.ts';
 import type { Reading } from '../../src/metric-sources/metric-source.ts';
-import type { RolloutState } from '../../src/rollout/state.ts';
 import { answered, isBad, isGood } from './oracle-answers.ts';
 import { type Book, type Rollout, say } from './oracle-book.ts';
 import { followPins, isLedInGoodFaith } from './oracle-requests.ts';
@@ -11,6 +10,7 @@ import {
   type RouteTruth,
   routeTruth,
   type SetTruth,
+  type StateTruth,
   setTruth,
   viewOf,
   writerOf,
@@ -216,7 +216,7 @@ function onRaise(before: RouteTruth, after: RouteTruth, book: Book): void {
     say(book, 'S13 state', `raised to ${to} % without recorded state`);
     return;
   }
-  const state = set.state as RolloutState;
+  const state = set.state as StateTruth;
   if (to > state.step.to) say(book, 'S6 order', `${to} % before it was recorded`);
   if (state.pause !== null) say(book, 'S4 pause', `raised to ${to} % while paused`);
   if (isUnheard(state, book)) say(book, 'S4 unheard', `raised to ${to} % in spite of a request`);
@@ -232,7 +232,7 @@ function onRaise(before: RouteTruth, after: RouteTruth, book: Book): void {
 }
 
 /** Long after somebody asked this rollout to stop; a write may be on its way for so long. */
-function isUnheard({ revision, requestId }: RolloutState, book: Book): boolean {
+function isUnheard({ revision, requestId }: StateTruth, book: Book): boolean {
   const request = book.view.deployment()?.request;
   const stops = request?.verb === 'pause' || request?.verb === 'rollback';
   const isOld = book.world.clock.now() - book.askedAt > passing;
@@ -243,7 +243,7 @@ const resumed = (book: Book): boolean =>
   ['resume', 'promote', 'skip-step'].includes(book.view.deployment()?.request?.verb ?? '');
 
 /** One step at a time, each after enough of new evidence, or because a person asked. */
-function climbed(to: number, state: RolloutState, rollout: Rollout, book: Book): void {
+function climbed(to: number, state: StateTruth, rollout: Rollout, book: Book): void {
   const index = rollout.ladder.indexOf(to);
   const now = book.world.clock.now();
   const byPerson = state.requestId !== null && state.requestId !== rollout.requestId;
