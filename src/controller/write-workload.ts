@@ -84,7 +84,7 @@ export async function deleteCanaryService(
 ): Promise<void> {
   const ref = { resource: resources.services, namespace: s.deployment.namespace, name };
   const found = [s.canaryService, ...s.leftoverServices].find((one) => one?.name === name);
-  if (found !== undefined && found !== s.canaryService) {
+  if (found !== undefined && (s.canary === undefined || found !== s.canaryService)) {
     await confirmLeftover(found, s, effects, signal);
   }
   const uid = found?.uid;

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import type { Effects } from '../../../src/controller/effects.ts';
 import { deleteCanaryService } from '../../../src/controller/write-workload.ts';
 import { canaryServiceName, isCanaryServiceOf } from '../../../src/kubernetes/canary-workload.ts';
+import type { Snapshot } from '../../../src/rollout/snapshot.ts';
 import { aDeployment, aService, aSnapshot, canaryHash } from '../../builders/snapshot.ts';
 
 const deployment = aDeployment();
@@ -15,6 +16,7 @@ const leftover = aService(canaryServiceName(deployment.name, earlier), {
 async function deleted(
   name: string,
   annotations: Readonly<Record<string, string>> | undefined,
+  change: Partial<Snapshot> = {},
 ): Promise<readonly string[]> {
   const sent: string[] = [];
   const client = {
@@ -27,7 +29,7 @@ async function deleted(
       return Promise.resolve();
     },
   };
-  const s = aSnapshot({ deployment, leftoverServices: [leftover] });
+  const s = aSnapshot({ deployment, leftoverServices: [leftover], ...change });
   const effects = { client } as unknown as Effects;
   await deleteCanaryService(name, s, effects, new AbortController().signal);
   return sent;
@@ -52,6 +54,14 @@ test('and stays when a canary needs it of which the watch has not told yet', asy
 test('the Service of the canary under way is deleted without a look', async () => {
   const { name = '', uid = '' } = aSnapshot().canaryService ?? {};
   expect(await deleted(name, { 'haldane.dev/state': '{}' })).toEqual([`delete ${name} ${uid}`]);
+});
+
+test('but not while the canary is missing from what the watch has told', async () => {
+  const { canaryService } = aSnapshot();
+  const { name = '' } = canaryService ?? {};
+  const lost = { canary: undefined, leftoverServices: [aService(name)] };
+  const going = deleted(name, { 'haldane.dev/state': '{}' }, lost);
+  await expect(going).rejects.toMatchObject({ code: 'KUBERNETES_CONFLICT' });
 });
 
 test.each([
