@@ -75,9 +75,7 @@ export function observe(
     ...roles,
     adopted: roles.canary !== undefined && roles.canary.labels[canaryForLabel] === undefined,
     service: found.service,
-    canaryServiceName: canaryName,
-    canaryService: canaryServiceOf(cluster, deployment, canaryName),
-    leftoverServices: leftoverServices(cluster, deployment, {
+    ...generatedServices(cluster, deployment, canaryName, {
       canary: roles.canary === undefined ? undefined : canaryName,
       listed: found.route?.record?.canaryService,
     }),
@@ -236,11 +234,31 @@ function canaryServiceOf(
   return service?.ownerUids.includes(deployment.uid) === true ? service : undefined;
 }
 
+interface UsedServices {
+  readonly canary: string | undefined;
+  readonly listed: string | undefined;
+}
+
+function generatedServices(
+  cluster: Cluster,
+  deployment: DeploymentView,
+  canaryServiceName: string,
+  used: UsedServices,
+) {
+  const { listed } = used;
+  return {
+    canaryServiceName,
+    canaryService: canaryServiceOf(cluster, deployment, canaryServiceName),
+    listedService: listed === undefined ? undefined : canaryServiceOf(cluster, deployment, listed),
+    leftoverServices: leftoverServices(cluster, deployment, used),
+  };
+}
+
 /** Generated for this Deployment, but neither of the canary under way nor named by the route. */
 function leftoverServices(
   cluster: Cluster,
   deployment: DeploymentView,
-  used: { readonly canary: string | undefined; readonly listed: string | undefined },
+  used: UsedServices,
 ): readonly ServiceView[] {
   return cluster.services
     .inNamespace(deployment.namespace)

@@ -146,7 +146,7 @@ const recordRejection: readonly Condition[] = [
  * refuses such a route until it is restored, and no request is left to wait for.
  */
 const namesGoneService = (s: Snapshot): boolean =>
-  s.route?.record !== undefined && s.route.weight === 0 && s.canaryService === undefined;
+  s.route?.record !== undefined && s.route.weight === 0 && s.listedService === undefined;
 
 /** Traffic goes down before pods do. */
 export const takeCanaryAway: readonly Condition[] = [

@@ -3,12 +3,13 @@ import { carriedIndex, routeWeight, type Snapshot, stateOf } from './snapshot.ts
 
 /**
  * Our own mark says that this canary was withdrawn, and nothing asks for that any more: the
- * template is this one again, or the canary was lost to a list alone. At the end of the ladder a
- * person decides.
+ * template is this one again, or the canary was lost to a list alone, which may have shown an
+ * earlier one in its place. At the end of the ladder a person decides.
  */
 export function isTakenBack(s: Snapshot): boolean {
-  const mark = s.route?.record?.mark;
-  const isOurs = mark?.kind === 'withdrawn' && mark.revision === s.canary?.podHash;
+  const { mark, revision } = s.route?.record ?? {};
+  const cut = [revision, mark?.revision];
+  const isOurs = mark?.kind === 'withdrawn' && cut.includes(s.canary?.podHash);
   const carried = s.spec?.steps[carriedIndex(s)];
   return isOurs && carried !== undefined && routeWeight(s) < carried;
 }

@@ -85,6 +85,8 @@ export interface Snapshot {
   /** Name of the generated Service of the wanted or running revision. */
   readonly canaryServiceName: string;
   readonly canaryService: ServiceView | undefined;
+  /** Generated, and named by our record on the route: after a stale list not the canary's. */
+  readonly listedService: ServiceView | undefined;
   /** Services generated for canaries of earlier rollouts: one may come late, or be seen late. */
   readonly leftoverServices: readonly ServiceView[];
   readonly route: RouteView | undefined;

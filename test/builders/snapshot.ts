@@ -209,6 +209,7 @@ export function aSnapshot(change: Partial<Snapshot> = {}): Snapshot {
     service: aService('web'),
     canaryServiceName: `web-canary-${canaryHash}`,
     canaryService: aService(`web-canary-${canaryHash}`, { ownerUids: [uid] }),
+    listedService: aService(`web-canary-${canaryHash}`, { ownerUids: [uid] }),
     leftoverServices: [],
     route: aRoute(),
     routeAcceptedSince: at(-20),

@@ -204,6 +204,10 @@ export function snapshotOf(c: Cluster): Snapshot {
     service: c.pin === '' ? unpinned : pinned(selectorOf(c)),
     canaryServiceName: serviceName,
     canaryService: hasService ? aService(serviceName, { ownerUids: [uid] }) : undefined,
+    listedService:
+      c.record >= 0 && (c.services & (1 << c.record)) !== 0
+        ? aService(`web-canary-${hashOf(c.record)}`, { ownerUids: [uid] })
+        : undefined,
     leftoverServices: templates.flatMap((hash, i) => {
       const isUsed = (canary >= 0 && i === canary) || i === c.record;
       return (c.services & (1 << i)) === 0 || isUsed ? [] : [aService(`web-canary-${hash}`)];

@@ -33,14 +33,10 @@ const mark = (kind: RouteMark['kind'], revision = canaryHash): RouteMark => ({
   because: 'worse',
   at: at(-1),
 });
-const marked = (kind: RouteMark['kind'], weight = 0, revision?: string) => {
+const marked = (kind: RouteMark['kind'], weight = 0, revision?: string, listed = canaryHash) => {
   const route = aRoute({ weight: percent(weight) });
-  return {
-    route: {
-      ...route,
-      record: { ...(route.record as object), mark: mark(kind, revision) } as never,
-    },
-  };
+  const record = { ...(route.record as object), revision: listed, mark: mark(kind, revision) };
+  return { route: { ...route, record: record as never } };
 };
 const sickPod = { name: 'a', uid: 'uid-a', restarts: 0 };
 const restartedPod = { name: 'a', uid: 'uid-a', exposedRequests: 9, failedRequests: 7 };
@@ -325,8 +321,14 @@ const rows: Row[] = [
   ],
   ['the canary was withdrawn, and its template is back', marked('withdrawn'), 'flinched', 'carry'],
   [
-    'the mark is of another revision',
+    'it was withdrawn for an earlier revision that a stale list has shown',
     marked('withdrawn', 0, stableHash),
+    'flinched',
+    'carry',
+  ],
+  [
+    'another revision was withdrawn',
+    marked('withdrawn', 0, stableHash, stableHash),
     'weightChangedByHand',
     'record',
   ],

@@ -244,10 +244,17 @@ describe('the way down', () => {
       {
         ...none,
         ...recorded,
+        listedService: undefined,
         route: { ...rejected, accepted: false, refusal: 'BackendNotFound' },
         routeAcceptedSince: undefined,
       },
       'restore-route',
+    ],
+    [
+      // A stale list shows an earlier canary, whose Service is gone, and not the one that was cut.
+      'the route names the Service of another canary, which still drains',
+      { route: rejected, ...recorded, canaryService: undefined, routeAcceptedSince: at(-1) },
+      'wait: canary has drained',
     ],
     ['the route is restored', { route: plainRoute, ...recorded }, 'scale-canary'],
     [
