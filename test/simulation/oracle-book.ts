@@ -44,6 +44,8 @@ export interface Book {
   raisedByHand: boolean;
   /** Hashes to which we lead the Service because the route gives everything there. */
   readonly soundPins: Set<string>;
+  /** Versions of the route that a write was asked for upon while the Deployment was there. */
+  readonly writesInTime: Set<string>;
   /** Since when a state of things has lasted that may only be passing. */
   readonly since: Map<string, number>;
   /** Readings with samples that the source has given. */

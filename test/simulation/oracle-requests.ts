@@ -1,13 +1,15 @@
 import type { KubernetesRequest } from '../../src/kubernetes/transport.ts';
 import type { Book } from './oracle-book.ts';
+import type { RouteTruth } from './oracle-view.ts';
 
 // What our processes knew when they asked for what comes true later.
 
 /**
  * Notes of each request to lead the user's Service somewhere whether the route gave everything to
- * the canary when it was looked at before. To be called before the first process starts.
+ * the canary when it was looked at before, and of each write of the route whether the Deployment
+ * was there. To be called before the first process starts.
  */
-export function followPins(book: Book): void {
+export function followRequests(book: Book): void {
   const { cluster, namespace } = book.world;
   const open = cluster.transport.bind(cluster);
   const route = `/apis/gateway.networking.k8s.io/v1/namespaces/${namespace}/httproutes/web`;
@@ -15,6 +17,7 @@ export function followPins(book: Book): void {
   let gaveAll = false;
   const hear = ({ method, path, body }: KubernetesRequest) => {
     if (method === 'GET' && path === route) gaveAll = book.view.route()?.weight === 100;
+    if (method === 'PATCH' && path === route) hearWrite(body, book);
     if (method !== 'PATCH' || path !== service) return;
     const pin = pinIn(body);
     if (pin === undefined) return;
@@ -33,6 +36,18 @@ export function followPins(book: Book): void {
   };
   Object.assign(cluster, { transport });
 }
+
+function hearWrite(body: unknown, { view, writesInTime }: Book): void {
+  const { metadata } = body as { readonly metadata?: { readonly resourceVersion?: string } };
+  if (view.deployment() !== undefined) writesInTime.add(metadata?.resourceVersion ?? '');
+}
+
+/**
+ * The Deployment was there when this was asked for, and is gone: it is late, nobody can keep it
+ * from landing, and no pod is left to be reached.
+ */
+export const isWrittenInTime = (before: RouteTruth, { view, writesInTime }: Book): boolean =>
+  view.deployment() === undefined && writesInTime.has(before.resourceVersion);
 
 function pinIn(body: unknown): string | undefined {
   const { spec } = body as { readonly spec?: { readonly selector?: Record<string, unknown> } };

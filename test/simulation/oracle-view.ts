@@ -40,6 +40,7 @@ export interface RouteTruth {
       }
     | undefined;
   readonly writtenBy: string;
+  readonly resourceVersion: string;
 }
 
 export const routeTruth = remembered((object: KubernetesObject): RouteTruth => {
@@ -59,6 +60,7 @@ export const routeTruth = remembered((object: KubernetesObject): RouteTruth => {
     canaryService: canary?.name,
     record: text === undefined ? undefined : (JSON.parse(text) as RouteTruth['record']),
     writtenBy: writerOf(object),
+    resourceVersion: object.metadata.resourceVersion ?? '',
   };
 });
 

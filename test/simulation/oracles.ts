@@ -2,7 +2,7 @@ import type { Change } from '../../src/embedded/store.ts';
 import type { Reading } from '../../src/metric-sources/metric-source.ts';
 import { answered, isBad, isGood } from './oracle-answers.ts';
 import { type Book, type Rollout, say } from './oracle-book.ts';
-import { followPins, isLedInGoodFaith } from './oracle-requests.ts';
+import { followRequests, isLedInGoodFaith, isWrittenInTime } from './oracle-requests.ts';
 import {
   type DeploymentTruth,
   deploymentTruth,
@@ -62,6 +62,7 @@ export function createOracles(world: World, options: OracleOptions = {}): Oracle
     handSeen: false,
     raisedByHand: false,
     soundPins: new Set(),
+    writesInTime: new Set(),
     since: new Map(),
     readings: 0,
     lastCommit: 0,
@@ -70,7 +71,7 @@ export function createOracles(world: World, options: OracleOptions = {}): Oracle
   const route = book.view.route();
   if (route !== undefined) followRules(route, route, book);
   countReadings(book);
-  followPins(book);
+  followRequests(book);
   world.cluster.server.store.onCommit((change) => {
     if (change.object.metadata.namespace === world.namespace) onCommit(change, book);
   });
@@ -213,7 +214,8 @@ function onRaise(before: RouteTruth, after: RouteTruth, book: Book): void {
   const set = canaryOf(book, record?.revision);
   const rollout = set === undefined ? undefined : rolloutOf(set, book);
   if (record === undefined || rollout === undefined || set === undefined) {
-    say(book, 'S13 state', `raised to ${to} % without recorded state`);
+    if (!isWrittenInTime(before, book))
+      say(book, 'S13 state', `raised to ${to} % without recorded state`);
     return;
   }
   const state = set.state as StateTruth;
