@@ -521,9 +521,10 @@ const refused = (book: Book): boolean => {
 // What may be so for a moment, but not for long.
 
 const raisedByHand = 'S1 steps: what a hand has raised stays so';
+const raisedRejected = 'S4 rejected: what a hand has raised of a rejected revision stays so';
 const ledAmiss = 'I10 order: the Service goes on leading to a canary that the route gives less';
 /** Of what others do some can be undone only once a process is there. */
-const undoneLater = new Set([raisedByHand, ledAmiss]);
+const undoneLater = new Set([raisedByHand, raisedRejected, ledAmiss]);
 
 function lasting(book: Book): void {
   const now = book.world.clock.now();
@@ -534,6 +535,7 @@ function lasting(book: Book): void {
   const step = state === undefined || state === 'unreadable' ? 0 : state.step.to;
   const live = book.view.deployment() !== undefined && book.view.deployment()?.enabled === true;
   const isAbove = live && set?.bare === true && weight > step;
+  const isRejected = weight > 0 && book.rejected.has(route?.record?.revision ?? '');
   const states: Readonly<Record<string, boolean>> = {
     'S13 state: weight without readable state': live && weight > 0 && typeof state !== 'object',
     'S1 steps: weight above the recorded step': isAbove && !book.raisedByHand,
@@ -542,8 +544,8 @@ function lasting(book: Book): void {
       live && set?.bare === true && weight < 100 && book.view.service('web')?.pin === set.hash,
     'I1 endpoints: weight for a canary without ready pods':
       weight > 0 && book.view.ready(route?.canaryService ?? '').length === 0,
-    'S4 rejected: a rejected revision keeps its weight':
-      weight > 0 && book.rejected.has(route?.record?.revision ?? ''),
+    'S4 rejected: a rejected revision keeps its weight': isRejected && !book.raisedByHand,
+    [raisedRejected]: isRejected && book.raisedByHand,
     'I3 pin: the Service has no ready pod':
       live && book.view.service('web')?.pin !== undefined && book.view.ready('web').length === 0,
   };

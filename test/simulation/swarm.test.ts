@@ -60,6 +60,7 @@ test.each([
   [90_001_365, 0, 20, 'a stale list shows the route as before the mark of a cut of ours'],
   [486_939_463, 1, 8, 'a stale list shows an earlier canary in the place of the one that serves'],
   [486_936_865, 1, 19, 'a raise lands when its Deployment is gone'],
+  [486_937_032, 1, 12, 'a hand raises what is rejected while nobody is there to undo it'],
   [80_000_573, 2, 10, 'a hand lowers what a hand has raised, and it is still too much'],
 ])('seed %i, its first %i acts and %i faults: %s', async (seed, acts, faults) => {
   const drawn = planOf(seed);
