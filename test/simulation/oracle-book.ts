@@ -15,7 +15,10 @@ export interface Rollout {
   raisedAt: number;
   answeredAtRaise: number;
   readingsAtRaise: number;
+  /** Of the last request that is recorded. */
   requestId: string | null;
+  /** Index on the ladder that somebody has asked for, by promoting or skipping a step. */
+  askedIndex: number | undefined;
   outcome: 'promotion' | 'rollback' | undefined;
   /** It has an outcome, and something was written after it: whoever writes can tell. */
   canBeTold: boolean;

@@ -228,7 +228,7 @@ function onRaise(before: RouteTruth, after: RouteTruth, book: Book): void {
   if (book.handLimit !== undefined && !resumed(book)) {
     say(book, 'S4 hand', `raised to ${to} % after somebody had lowered it`);
   }
-  climbed(to, state, rollout, book);
+  climbed(to, rollout, book);
   book.handLimit = undefined;
   ableToServe(to, after, book);
 }
@@ -245,12 +245,10 @@ const resumed = (book: Book): boolean =>
   ['resume', 'promote', 'skip-step'].includes(book.view.deployment()?.request?.verb ?? '');
 
 /** One step at a time, each after enough of new evidence, or because a person asked. */
-function climbed(to: number, state: StateTruth, rollout: Rollout, book: Book): void {
+function climbed(to: number, rollout: Rollout, book: Book): void {
   const index = rollout.ladder.indexOf(to);
   const now = book.world.clock.now();
-  const byPerson = state.requestId !== null && state.requestId !== rollout.requestId;
-  const verb = book.requests.get(state.requestId ?? '');
-  const asked = byPerson && (verb === 'promote' || verb === 'skip-step');
+  const asked = rollout.askedIndex === index;
   if (index < 0) say(book, 'S1 steps', `${to} % is no step of ${rollout.ladder.join()}`);
   else if (index > rollout.reached + 1 && !(asked && to === 100))
     say(book, 'S1 steps', `to ${to} % from step ${rollout.reached}`);
@@ -263,8 +261,16 @@ function climbed(to: number, state: StateTruth, rollout: Rollout, book: Book): v
     if (now - rollout.raisedAt < rollout.minStep)
       say(book, 'S2 evidence', `to ${to} % after ${now - rollout.raisedAt} ms`);
   }
-  rollout.requestId = state.requestId;
   arrived(index, rollout, book);
+}
+
+/** A raise that was recorded for a person may be made after somebody's hand and a resume. */
+function onRequestHeard({ state }: SetTruth, rollout: Rollout, book: Book): void {
+  if (typeof state !== 'object' || state.requestId === rollout.requestId) return;
+  rollout.requestId = state.requestId;
+  const verb = book.requests.get(state.requestId ?? '');
+  if (verb === 'promote' || verb === 'skip-step') rollout.askedIndex = state.step.index + 1;
+  if (verb === 'pause') rollout.askedIndex = undefined;
 }
 
 /**
@@ -335,6 +341,7 @@ function rolloutOf(set: SetTruth, book: Book): Rollout | undefined {
     answeredAtRaise: answered(book, set.version),
     readingsAtRaise: book.readings,
     requestId: null,
+    askedIndex: undefined,
     outcome: undefined,
     canBeTold: false,
   };
@@ -344,6 +351,7 @@ function rolloutOf(set: SetTruth, book: Book): Rollout | undefined {
 
 function onSet(before: SetTruth | undefined, after: SetTruth, book: Book): void {
   const rollout = rolloutOf(after, book);
+  if (rollout !== undefined) onRequestHeard(after, rollout, book);
   if (rollout !== undefined) raisedAlready(after, rollout, book);
   const pause = typeof after.state === 'object' ? after.state.pause : null;
   if (pause?.by === 'route' && !book.handSeen)
