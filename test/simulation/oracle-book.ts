@@ -47,8 +47,8 @@ export interface Book {
   raisedByHand: boolean;
   /** Hashes to which we lead the Service because the route gives everything there. */
   readonly soundPins: Set<string>;
-  /** Versions of the route that a write was asked for upon while the Deployment was there. */
-  readonly writesInTime: Set<string>;
+  /** By the version of the route that a write was asked for upon: the Deployment's, if there. */
+  readonly replicasAtWrite: Map<string, number>;
   /** Since when a state of things has lasted that may only be passing. */
   readonly since: Map<string, number>;
   /** Readings with samples that the source has given. */

@@ -6,8 +6,8 @@ import type { RouteTruth } from './oracle-view.ts';
 
 /**
  * Notes of each request to lead the user's Service somewhere whether the route gave everything to
- * the canary when it was looked at before, and of each write of the route whether the Deployment
- * was there. To be called before the first process starts.
+ * the canary when it was looked at before, and of each write of the route what the Deployment was.
+ * To be called before the first process starts.
  */
 export function followRequests(book: Book): void {
   const { cluster, namespace } = book.world;
@@ -37,17 +37,28 @@ export function followRequests(book: Book): void {
   Object.assign(cluster, { transport });
 }
 
-function hearWrite(body: unknown, { view, writesInTime }: Book): void {
+function hearWrite(body: unknown, { view, replicasAtWrite }: Book): void {
   const { metadata } = body as { readonly metadata?: { readonly resourceVersion?: string } };
-  if (view.deployment() !== undefined) writesInTime.add(metadata?.resourceVersion ?? '');
+  const deployment = view.deployment();
+  const version = metadata?.resourceVersion ?? '';
+  if (deployment !== undefined) replicasAtWrite.set(version, deployment.replicas);
 }
 
 /**
  * The Deployment was there when this was asked for, and is gone: it is late, nobody can keep it
  * from landing, and no pod is left to be reached.
  */
-export const isWrittenInTime = (before: RouteTruth, { view, writesInTime }: Book): boolean =>
-  view.deployment() === undefined && writesInTime.has(before.resourceVersion);
+export const isWrittenInTime = (before: RouteTruth, { view, replicasAtWrite }: Book): boolean =>
+  view.deployment() === undefined && replicasAtWrite.has(before.resourceVersion);
+
+/**
+ * Replicas that a raise must be sized for: those that the Deployment has, or had when it was asked
+ * for. While it is under way somebody may want more.
+ */
+export function replicasToServe(before: RouteTruth, { view, replicasAtWrite }: Book): number {
+  const replicas = view.deployment()?.replicas ?? 1;
+  return Math.min(replicas, replicasAtWrite.get(before.resourceVersion) ?? replicas);
+}
 
 function pinIn(body: unknown): string | undefined {
   const { spec } = body as { readonly spec?: { readonly selector?: Record<string, unknown> } };

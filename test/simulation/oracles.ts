@@ -2,7 +2,12 @@ import type { Change } from '../../src/embedded/store.ts';
 import type { Reading } from '../../src/metric-sources/metric-source.ts';
 import { answered, isBad, isGood } from './oracle-answers.ts';
 import { type Book, type Rollout, say } from './oracle-book.ts';
-import { followRequests, isLedInGoodFaith, isWrittenInTime } from './oracle-requests.ts';
+import {
+  followRequests,
+  isLedInGoodFaith,
+  isWrittenInTime,
+  replicasToServe,
+} from './oracle-requests.ts';
 import {
   type DeploymentTruth,
   deploymentTruth,
@@ -62,7 +67,7 @@ export function createOracles(world: World, options: OracleOptions = {}): Oracle
     handSeen: false,
     raisedByHand: false,
     soundPins: new Set(),
-    writesInTime: new Set(),
+    replicasAtWrite: new Map(),
     since: new Map(),
     readings: 0,
     lastCommit: 0,
@@ -230,7 +235,7 @@ function onRaise(before: RouteTruth, after: RouteTruth, book: Book): void {
   }
   climbed(to, rollout, book);
   book.handLimit = undefined;
-  ableToServe(to, after, book);
+  ableToServe(to, before, after, book);
 }
 
 /** Long after somebody asked this rollout to stop; a write may be on its way for so long. */
@@ -284,10 +289,10 @@ function arrived(index: number, rollout: Rollout, book: Book): void {
   rollout.readingsAtRaise = book.readings;
 }
 
-function ableToServe(to: number, route: RouteTruth, book: Book): void {
+function ableToServe(to: number, before: RouteTruth, route: RouteTruth, book: Book): void {
   const deployment = book.view.deployment();
   const ready = book.view.ready(route.canaryService ?? '').length;
-  const needed = Math.ceil(((deployment?.replicas ?? 1) * to) / 100 - 1e-9);
+  const needed = Math.ceil((replicasToServe(before, book) * to) / 100 - 1e-9);
   if (ready < Math.max(1, needed))
     say(book, 'S5 capacity', `${to} % for ${ready} ready pods, ${needed} needed`);
   if (deployment?.enabled === true && !deployment.paused)
