@@ -7,21 +7,34 @@ import { aDeployment, aReplicaSet, aRoute, aSnapshot, aState } from '../../build
 
 const template = { metadata: { labels: { app: 'web' } }, spec: { containers: [] } };
 const hash = templateHash(template);
+const look = ['look at Deployment', 'look at HTTPRoute'];
 const enabled = { 'haldane.dev/enabled': 'true' };
 
-/** Adopts the canary on a Deployment that carries these annotations by now; tells what was sent. */
-async function adopted(annotations: Readonly<Record<string, string>>): Promise<readonly string[]> {
+/**
+ * Adopts the canary on a Deployment that carries these annotations by now, and another template as
+ * soon as the route was looked at; that takes as long as told, ms. Tells what was sent.
+ */
+async function adopted(
+  annotations: Readonly<Record<string, string>>,
+  { takes = 0, later = template }: { readonly takes?: number; readonly later?: object } = {},
+): Promise<readonly string[]> {
   const sent: string[] = [];
+  let now = 0;
+  let asked: object = template;
   const deployment = aDeployment({ templateHash: hash });
   const route = aRoute({ weight: percent(100) });
   const s = aSnapshot({ deployment, canary: aReplicaSet(hash), route });
   const { uid, name, namespace, replicas } = deployment;
   const metadata = { uid, name, namespace, annotations };
   const client = {
-    get: ({ resource: { kind } }: { readonly resource: { readonly kind: string } }) =>
-      Promise.resolve(
-        kind === 'Deployment' ? { metadata, spec: { paused: true, replicas, template } } : {},
-      ),
+    get: ({ resource: { kind } }: { readonly resource: { readonly kind: string } }) => {
+      sent.push(`look at ${kind}`);
+      const spec = { paused: true, replicas, template: asked };
+      if (kind === 'Deployment') return Promise.resolve({ metadata, spec });
+      now += takes;
+      asked = later;
+      return Promise.resolve({});
+    },
     mergePatch: ({ name: patched }: { readonly name: string }) => {
       sent.push(patched);
       return Promise.resolve({});
@@ -29,13 +42,27 @@ async function adopted(annotations: Readonly<Record<string, string>>): Promise<r
   };
   const rawRoute = () => ({ metadata: { name: 'web', namespace, uid: route.uid } });
   const providers = { httproute: { read: () => route } };
-  const effects = { client, accept: () => undefined, rawRoute, providers } as unknown as Effects;
+  const clock = { monotonic: () => now };
+  const known = { client, clock, accept: () => undefined, rawRoute, providers };
+  const effects = known as unknown as Effects;
   await adoptCanary(aState(), s, effects, new AbortController().signal);
   return sent;
 }
 
 test('the canary is adopted on a Deployment that asks for nothing else', async () => {
-  expect(await adopted(enabled)).toEqual([`web-${hash}`]);
+  expect(await adopted(enabled)).toEqual([...look, `web-${hash}`]);
+});
+
+// The Deployment would scale it down as soon as it is adopted, with all requests led to it.
+test('a template that changes while the route is looked at is not overlooked', async () => {
+  const later = { ...template, spec: { containers: [{ image: 'another' }] } };
+  const asked = adopted(enabled, { takes: 2866, later });
+  await expect(asked).rejects.toMatchObject({ code: 'KUBERNETES_CONFLICT' });
+});
+
+test('where every look takes long the third is the last', async () => {
+  const sent = await adopted(enabled, { takes: 2000 });
+  expect(sent).toEqual([...look, ...look, ...look, `web-${hash}`]);
 });
 
 // After an outage of the API server its watches told of the canary first, of the opt-out later.
