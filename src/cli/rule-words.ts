@@ -12,6 +12,10 @@ export const ruleWords: Readonly<Record<RuleName, RuleWords>> = {
     means: 'The opt-in annotation is gone.',
     next: 'The Deployment gets back what it had; then haldane leaves it alone.',
   },
+  promotionOverturned: {
+    means: 'The template became the stable one again while the canary was being adopted.',
+    next: 'Stable serves all requests again; the canary is taken away without blame.',
+  },
   promotionUnderWay: {
     means: 'The Deployment has taken over the pods of the canary; there is no way back any more.',
     next: 'The old pods go, the route gets back what it was.',

@@ -1,8 +1,9 @@
-import { describeSpan, elapsed, millis, type Percent, percent } from '../lib/units.ts';
+import { describeSpan, elapsed, millis, percent } from '../lib/units.ts';
 import { awaitsShift } from './awaited-shift.ts';
 import { type Answer, answer, type Decision } from './decision.ts';
-import { afterFlinch, isTakenBack } from './flinched.ts';
+import { afterFlinch, isFlinched, isTakenBack } from './flinched.ts';
 import { heldBecause, isGuard } from './hold.ts';
+import { isOverturned, overturning } from './overturned.ts';
 import { requestFor } from './request.ts';
 import { awaitRestart, restartOverdue, takeOffSickPod } from './sick-pod.ts';
 import {
@@ -31,6 +32,7 @@ export type Rule = (s: Snapshot) => Answer | undefined;
  */
 export const rules = {
   optedOut: (s) => (s.optedIn ? undefined : leave(s)),
+  promotionOverturned: (s) => (isOverturned(s) ? overturn(s) : undefined),
   // Once the Deployment has adopted the canary there is no way back: roll forward.
   promotionUnderWay: (s) =>
     s.adopted
@@ -210,12 +212,16 @@ const isPaused = (s: Snapshot): boolean => (stateOf(s)?.pause ?? null) !== null;
 
 const servesWanted = (s: Snapshot): boolean => s.stable?.templateHash === wantedRevision(s);
 
+const overturn = (s: Snapshot): Answer =>
+  withdraw(s, overturning, 'the template was the stable one again before the canary was adopted');
+
 function leave(s: Snapshot): Answer {
   const marked =
     hasTraces(s) ||
     s.leftoverServices.length > 0 ||
     isPinnedByUs(s) ||
     markKeys.some((key) => s.deployment.annotations[key] !== undefined);
+  if (isOverturned(s)) return overturn(s);
   if (s.adopted)
     return answer('promoting', { kind: 'promote' }, 'finishing a promotion before opting out');
   return marked
@@ -322,14 +328,6 @@ function handOnRoute(s: Snapshot): Answer | undefined {
   const said = `the route carries ${carried} % and not ${to} %: changed by somebody else`;
   if (!isAbove) return pause(s, state, 'route', said);
   return answer('progressing', { kind: 'carry', index: state.step.index }, said);
-}
-
-/** A suspicion leaves some requests, to go on by; only a sick pod is left without any. */
-function isFlinched(s: Snapshot, to: Percent): boolean {
-  const mark = s.route?.record?.mark;
-  const weight = routeWeight(s);
-  const isOurs = mark?.kind === 'flinch' && weight === leastWeight(s);
-  return isOurs && weight < to && (weight > 0 || mark.pod !== undefined);
 }
 
 function overdue(s: Snapshot): Answer | undefined {

@@ -1,5 +1,6 @@
+import type { Percent } from '../lib/units.ts';
 import { type Answer, answer } from './decision.ts';
-import { carriedIndex, routeWeight, type Snapshot, stateOf } from './snapshot.ts';
+import { carriedIndex, leastWeight, routeWeight, type Snapshot, stateOf } from './snapshot.ts';
 
 /**
  * Our own mark says that this canary was withdrawn, and nothing asks for that any more: the
@@ -34,4 +35,12 @@ export function afterFlinch(s: Snapshot): Answer | undefined {
         s.flinch?.because ?? 'the suspicion is over',
       )
     : answer('holding', { kind: 'hold' }, `suspicious, at ${at}: ${mark.because}`);
+}
+
+/** A suspicion leaves some requests, to go on by; only a sick pod is left without any. */
+export function isFlinched(s: Snapshot, to: Percent): boolean {
+  const mark = s.route?.record?.mark;
+  const weight = routeWeight(s);
+  const isOurs = mark?.kind === 'flinch' && weight === leastWeight(s);
+  return isOurs && weight < to && (weight > 0 || mark.pod !== undefined);
 }

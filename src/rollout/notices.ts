@@ -3,6 +3,7 @@ import { shortHash } from '../lib/hash.ts';
 import { elapsed, millis, percent } from '../lib/units.ts';
 import type { Decision } from './decision.ts';
 import type { ImageChange, Notice, NoticeKind } from './notice.ts';
+import { isPromoted } from './overturned.ts';
 import {
   carriedIndex,
   marks,
@@ -86,7 +87,7 @@ function ended(s: Snapshot, decision: Decision): readonly Notice[] {
       },
     ];
   }
-  if (s.adopted && state.step.index >= state.spec.steps.length) {
+  if (isPromoted(s) && state.step.index >= state.spec.steps.length) {
     const because = 'every step passed';
     const notice = noticeOf(s, decision, 'promotion', noticeId(state, 'promotion'));
     return [{ ...notice, because, weight: percent(100), step: state.spec.steps.length }];

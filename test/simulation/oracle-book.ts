@@ -49,6 +49,10 @@ export interface Book {
   readonly soundPins: Set<string>;
   /** By the version of the route that a write was asked for upon: the Deployment's, if there. */
   readonly replicasAtWrite: Map<string, number>;
+  /** By the name of the ReplicaSet that a write was asked for last: the Deployment's version. */
+  readonly versionsAtWrite: Map<string, string>;
+  /** Requests that nobody could keep from being lost. */
+  excusedLosses: number;
   /** Since when a state of things has lasted that may only be passing. */
   readonly since: Map<string, number>;
   /** Readings with samples that the source has given. */

@@ -1,6 +1,6 @@
 import type { KubernetesRequest } from '../../src/kubernetes/transport.ts';
 import type { Book } from './oracle-book.ts';
-import type { RouteTruth } from './oracle-view.ts';
+import type { RouteTruth, SetTruth } from './oracle-view.ts';
 
 // What our processes knew when they asked for what comes true later.
 
@@ -14,10 +14,15 @@ export function followRequests(book: Book): void {
   const open = cluster.transport.bind(cluster);
   const route = `/apis/gateway.networking.k8s.io/v1/namespaces/${namespace}/httproutes/web`;
   const service = `/api/v1/namespaces/${namespace}/services/web`;
+  const sets = `/apis/apps/v1/namespaces/${namespace}/replicasets/`;
   let gaveAll = false;
   const hear = ({ method, path, body }: KubernetesRequest) => {
     if (method === 'GET' && path === route) gaveAll = book.view.route()?.weight === 100;
     if (method === 'PATCH' && path === route) hearWrite(body, book);
+    if (method === 'PATCH' && path.startsWith(sets)) {
+      const version = book.view.deployment()?.version ?? '';
+      book.versionsAtWrite.set(path.slice(sets.length), version);
+    }
     if (method !== 'PATCH' || path !== service) return;
     const pin = pinIn(body);
     if (pin === undefined) return;
@@ -50,6 +55,17 @@ function hearWrite(body: unknown, { view, replicasAtWrite }: Book): void {
  */
 export const isWrittenInTime = (before: RouteTruth, { view, replicasAtWrite }: Book): boolean =>
   view.deployment() === undefined && replicasAtWrite.has(before.resourceVersion);
+
+/** What the template asks for serves beside the canary. */
+export const isBackToStable = ({ view }: Book): boolean =>
+  view.sets().some((set) => {
+    const isOld = set.owned && set.state === undefined && set.replicas > 0;
+    return isOld && set.version === view.deployment()?.version;
+  });
+
+/** The template was the canary's when its adoption was asked for, and is the stable one by now. */
+export const isAdoptedTooLate = ({ name, version }: SetTruth, book: Book): boolean =>
+  isBackToStable(book) && book.versionsAtWrite.get(name) === version;
 
 /**
  * Replicas that a raise must be sized for: those that the Deployment has, or had when it was asked

@@ -19,7 +19,7 @@ export function atEnd(book: Book, { repeats, quiet }: { repeats: number; quiet: 
   if (!world.isAtRest()) say(book, 'L1 stuck', 'something of a rollout is left');
   if (world.clock.now() - book.lastCommit < quiet)
     say(book, 'S10 at rest', `${book.lastCommitOf} is still being written`);
-  if (world.traffic.lost > 0) say(book, 'lost requests', `${world.traffic.lost}`);
+  if (world.traffic.lost > book.excusedLosses) say(book, 'lost requests', `${world.traffic.lost}`);
   for (const [version, { total, bad }] of world.traffic.answered) {
     if (bad > mostExposure && bad / total > 0.3 && othersBad(book, version) < 0.02)
       say(book, 'L2 exposure', `${bad} bad answers of ${version}`);

@@ -4,6 +4,8 @@ import { answered, isBad, isGood } from './oracle-answers.ts';
 import { type Book, type Rollout, say } from './oracle-book.ts';
 import {
   followRequests,
+  isAdoptedTooLate,
+  isBackToStable,
   isLedInGoodFaith,
   isWrittenInTime,
   replicasToServe,
@@ -48,7 +50,9 @@ export interface OracleOptions {
 const leastEvidence = 60;
 /** How long a state may last that the next pass must end, ms. */
 const passing = 15_000;
-/** The same if no process need be there to end it: the longest stall and a new term. */
+/** Gateways follow a route within this time, ms. */
+const mostPropagation = 2000;
+/** As `passing` if no process need be there to end it: the longest stall and a new term. */
 const longest = 120_000;
 
 export function createOracles(world: World, options: OracleOptions = {}): Oracles {
@@ -68,6 +72,8 @@ export function createOracles(world: World, options: OracleOptions = {}): Oracle
     raisedByHand: false,
     soundPins: new Set(),
     replicasAtWrite: new Map(),
+    versionsAtWrite: new Map(),
+    excusedLosses: 0,
     since: new Map(),
     readings: 0,
     lastCommit: 0,
@@ -315,6 +321,10 @@ function onFall(before: RouteTruth, after: RouteTruth, book: Book): void {
     const index = rollout.ladder.indexOf(to);
     if (set.state.step.to === to && index > rollout.reached) arrived(index, rollout, book);
   }
+  const isWithdrawn = after.record.mark?.kind === 'withdrawn';
+  // An adoption that landed when the template was the stable one again is no promotion.
+  if (isWithdrawn && rollout?.outcome === 'promotion' && isBackToStable(book))
+    rollout.outcome = undefined;
   const isMarked = after.record.mark !== undefined || book.raisedByHand;
   if (!isMarked && book.view.deployment() !== undefined)
     say(book, 'S6 order', `lowered to ${to} % without its reason`);
@@ -386,6 +396,9 @@ function onAdoption(set: SetTruth, book: Book): void {
   const weight = book.view.route()?.weight ?? 0;
   const rollout = rolloutOf(set, book);
   if (rollout !== undefined) rollout.outcome = 'promotion';
+  // The Deployment takes away what it adopts, and gateways follow us in their time.
+  if (isAdoptedTooLate(set, book))
+    book.excusedLosses += (book.world.traffic.rps * mostPropagation) / 1000;
   if (weight !== 100) say(book, 'I10 order', `adopted at ${weight} %`);
   if (book.view.service('web')?.pin !== set.hash)
     say(book, 'I10 order', 'adopted while the Service leads to stable');

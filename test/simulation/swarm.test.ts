@@ -109,6 +109,18 @@ test.each([[[3620]], [[3620, 9000]], [[12_000, 9000]]])(
   },
 );
 
+// The Deployment takes the pods of what it adopts away, for its template is the stable one: until
+// gateways have followed us nobody answers.
+test('the template goes back while the adoption is under way', async () => {
+  const base = { ...planOf(1), replicas: 3, steps: '5,50', processes: 1, latency: false };
+  const late: Fault = { kind: 'write', nth: 22, fault: { kind: 'slow-request', millis: 4000 } };
+  const acts = [{ at: 28_000, kind: 'release', version: 'v1' } as const];
+  const told = await tracePlan({ ...base, mode: 'at-rest', acts, faults: [late] });
+  expect(told.transcript.join('\n')).toMatch(/v2, 3 of 0 pods, the Deployment’s/);
+  expect(told.transcript.filter((line) => line.includes('ReplicaSet web-chf'))).toEqual([]);
+  expect(told.violations).toEqual([]);
+});
+
 // The routes and Services of a Deployment that is gone were looked at once, and never again.
 test.each([
   ['pin', 'at-rest', 5, 764],

@@ -51,6 +51,19 @@ const crashedAt = (hash: string, endedAt: Instant) => {
   const trouble = { kind: 'crashed', message: 'container web crashed', endedAt } as const;
   return aPod(hash, 0, { trouble });
 };
+const overturned = {
+  adopted: true,
+  deployment: aDeployment({ templateHash: stableHash }),
+  canary: aReplicaSet(canaryHash, { replicas: 0 }),
+};
+const overturning = {
+  kind: 'superseded',
+  rule: 'promotionOverturned',
+  because: 'the template was the stable one again',
+  at: at(-5),
+  weight: percent(100),
+  step: 5,
+} as const;
 const lastStep = step({ index: 4, fromIndex: 3, from: percent(25), to: percent(50) });
 const noCanary = {
   canary: undefined,
@@ -187,6 +200,24 @@ const rows: Row[] = [
   [
     'the canary is adopted and the verdict fails',
     { adopted: true, verdict: fail },
+    'promotionUnderWay',
+    'promote',
+  ],
+  [
+    'the Deployment has taken away what it adopted, for its template is the stable one again',
+    overturned,
+    'promotionOverturned',
+    'withdraw',
+  ],
+  [
+    'and the template changes once more',
+    { ...overturned, deployment: aDeployment(), state: aState({ outcome: overturning }) },
+    'promotionOverturned',
+    'withdraw',
+  ],
+  [
+    'the template is the stable one again, and the canary is adopted',
+    { adopted: true, deployment: aDeployment({ templateHash: stableHash }) },
     'promotionUnderWay',
     'promote',
   ],

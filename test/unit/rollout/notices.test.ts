@@ -6,7 +6,15 @@ import { noticesFor } from '../../../src/rollout/notices.ts';
 import type { Snapshot } from '../../../src/rollout/snapshot.ts';
 import { noticeId } from '../../../src/rollout/state.ts';
 import type { RouteMark, RouteRecord } from '../../../src/rollout/views.ts';
-import { aRoute, aSnapshot, aState, at, canaryHash } from '../../builders/snapshot.ts';
+import {
+  aDeployment,
+  aRoute,
+  aSnapshot,
+  aState,
+  at,
+  canaryHash,
+  stableHash,
+} from '../../builders/snapshot.ts';
 
 const because = 'errors are worse';
 const rejection = { revision: canaryHash, attempt: 1, rule: 'evidenceWorse', because };
@@ -52,4 +60,17 @@ test.each<[string, Partial<Snapshot>, number]>([
   const { weight } = state.summary;
   const { rule } = rejection;
   for (const notice of notices) expect(notice).toMatchObject({ rule, because, weight });
+});
+
+const back = { deployment: aDeployment({ templateHash: stableHash }) };
+test.each<[string, Partial<Snapshot>, number]>([
+  ['the template is its own', {}, 1],
+  ['the template has moved on', { deployment: aDeployment({ templateHash: 'cccccccccc' }) }, 1],
+  ['the template is the stable one again', back, 0],
+  ['that has gone all the same', { ...back, stable: undefined, active: [] }, 1],
+])('an adoption is told as a promotion when %s', (_what, change, expected) => {
+  const step = { ...aState().step, index: 5, to: percent(100) };
+  const s = aSnapshot({ adopted: true, state: aState({ step }), ...change });
+  const notices = noticesFor(s, decide(s), 0).filter(({ kind }) => kind === 'promotion');
+  expect(notices).toHaveLength(expected);
 });

@@ -1,0 +1,19 @@
+import { type Snapshot, stateOf, wantedRevision } from './snapshot.ts';
+
+/** Rule, and name of the outcome that is recorded first. */
+export const overturning = 'promotionOverturned';
+
+/**
+ * The template became the stable one again while the adoption was under way: the Deployment has
+ * taken the pods of the canary away, and none of stable's, which must serve. What has begun is
+ * finished.
+ */
+export const isOverturned = (s: Snapshot): boolean =>
+  s.adopted && (hasBegun(s) || (s.canary?.replicas === 0 && isTooLate(s)));
+
+/** It is no promotion, or may not be one, while the Deployment decides whose pods to take away. */
+export const isPromoted = (s: Snapshot): boolean => s.adopted && !hasBegun(s) && !isTooLate(s);
+
+const hasBegun = (s: Snapshot): boolean => stateOf(s)?.outcome?.rule === overturning;
+
+const isTooLate = (s: Snapshot): boolean => s.stable?.templateHash === wantedRevision(s);
