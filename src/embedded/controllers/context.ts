@@ -31,6 +31,16 @@ export const targetOf = (
   ...(subresource === undefined ? {} : { subresource }),
 });
 
+/** Whether a change is more than a report of a status: who reads none need not look. */
+export const isMoreThanStatus = ({ type, object, previous }: Change): boolean =>
+  type !== 'MODIFIED' || previous === undefined || !isSameButStatus(previous, object);
+
+const isSameButStatus = (before: KubernetesObject, after: KubernetesObject): boolean =>
+  before.spec === after.spec &&
+  before.metadata.labels === after.metadata.labels &&
+  before.metadata.annotations === after.metadata.annotations &&
+  before.metadata.deletionTimestamp === after.metadata.deletionTimestamp;
+
 /** Reacts to commits by the storage key of their resource: `apps/deployments`. */
 export function onChanges(
   { server }: ControllerContext,

@@ -21,6 +21,8 @@ export class ControlLoop {
   readonly #sync: (key: string) => void;
   readonly #due = new Map<string, { readonly at: number; readonly cancel: () => void }>();
   readonly #failures = new Map<string, number>();
+  /** The key whose pass is making a write that leaves it nothing more to do. */
+  #settling: string | undefined;
   #stopped = false;
 
   /**
@@ -33,7 +35,7 @@ export class ControlLoop {
   }
 
   enqueue(key: string, afterMillis: number = this.#timing.delayMillis): void {
-    if (this.#stopped) return;
+    if (this.#stopped || key === this.#settling) return;
     const { clock } = this.#timing;
     const at = clock.monotonic() + afterMillis;
     const planned = this.#due.get(key);
@@ -41,6 +43,19 @@ export class ControlLoop {
     planned?.cancel();
     const cancel = clock.after(millis(afterMillis), () => this.#run(key));
     this.#due.set(key, { at, cancel });
+  }
+
+  /**
+   * Makes a write of a pass after which another pass over its key would find nothing to do: that
+   * commit does not ask for one.
+   */
+  settle<T>(key: string, write: () => T): T {
+    this.#settling = key;
+    try {
+      return write();
+    } finally {
+      this.#settling = undefined;
+    }
   }
 
   stop(): void {

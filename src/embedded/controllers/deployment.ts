@@ -233,6 +233,9 @@ export class DeploymentController implements Controller {
     const body: Deployment & { readonly status: DeploymentStatus } =
       status === undefined ? annotated : { ...annotated, status };
     const target = targetOf(this.#deployments, asStored(d), 'status');
-    return asDeployment(this.#context.server.objects.update(target, asJson(body), managerOptions));
+    const write = () => this.#context.server.objects.update(target, asJson(body), managerOptions);
+    // What is complete by it is cleaned up in the pass after it; else nothing is left to do.
+    const completes = isComplete(d, body.status) && !isComplete(d, d.status);
+    return asDeployment(completes ? write() : this.#loop.settle(keyOf(d), write));
   };
 }

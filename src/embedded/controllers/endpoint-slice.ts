@@ -39,12 +39,23 @@ export class EndpointSliceController implements Controller {
     this.#slices = context.server.resource('discovery.k8s.io/v1', 'endpointslices');
     this.#loop = new ControlLoop(context, (key) => this.#sync(key));
     this.#unsubscribe = onChanges(context, {
-      '/services': ({ object }) => this.#loop.enqueue(keyOf(object)),
-      '/pods': ({ object, previous }) => this.#onPod(object, previous),
+      '/services': ({ object, previous, type }) => {
+        if (type !== 'DELETED' && object.spec !== previous?.spec) this.#loop.enqueue(keyOf(object));
+      },
+      '/pods': ({ object, previous, type }) => {
+        const listed =
+          type === 'MODIFIED' && previous !== undefined
+            ? isListedOtherwise(previous, object)
+            : hasEndpoint(object);
+        if (listed) this.#onPod(object, previous);
+      },
       'discovery.k8s.io/endpointslices': ({ object }) => {
-        const service = object.metadata.labels?.[serviceLabel];
-        if (service !== undefined && object.metadata.labels?.[managedBy] === self)
-          this.#loop.enqueue(`${object.metadata.namespace ?? ''}/${service}`);
+        const { namespace = '', labels } = object.metadata;
+        const service = labels?.[serviceLabel];
+        if (service === undefined || labels?.[managedBy] !== self) return;
+        // The slices of a Service that is gone go with it.
+        if (context.server.store.read('/services', namespace, service) !== undefined)
+          this.#loop.enqueue(`${namespace}/${service}`);
       },
     });
   }
@@ -86,14 +97,16 @@ export class EndpointSliceController implements Controller {
           slice.metadata.deletionTimestamp === undefined,
       );
     const groups = assign(pods, slices, spec.publishNotReadyAddresses === true);
-    groups.forEach((endpoints, i) => {
-      const slice = slices[i];
-      const ports = portsOf(service, pods[0]);
-      if (slice === undefined) this.#create(service, endpoints, ports);
-      else if (endpoints.length === 0 && i > 0)
-        deleteObject(objects, targetOf(this.#slices, slice), {});
-      else this.#update(slice, endpoints, ports);
-    });
+    this.#loop.settle(key, () =>
+      groups.forEach((endpoints, i) => {
+        const slice = slices[i];
+        const ports = portsOf(service, pods[0]);
+        if (slice === undefined) this.#create(service, endpoints, ports);
+        else if (endpoints.length === 0 && i > 0)
+          deleteObject(objects, targetOf(this.#slices, slice), {});
+        else this.#update(slice, endpoints, ports);
+      }),
+    );
   }
 
   #create(
@@ -157,6 +170,13 @@ function endpointOf(pod: KubernetesObject, publishAll: boolean): JsonObject {
     },
   };
 }
+
+/** Whether slices say something else of a pod, or other Services may select it. */
+const isListedOtherwise = (before: KubernetesObject, after: KubernetesObject): boolean =>
+  hasEndpoint(before) !== hasEndpoint(after) ||
+  (hasEndpoint(after) &&
+    (before.metadata.labels !== after.metadata.labels ||
+      !equalJson(endpointOf(before, false), endpointOf(after, false))));
 
 const uidOf = (endpoint: Json): string => asString(asObject(asObject(endpoint).targetRef).uid);
 

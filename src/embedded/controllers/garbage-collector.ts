@@ -14,6 +14,8 @@ const noOwners: readonly OwnerReference[] = [];
 export class GarbageCollector implements Controller {
   readonly #context: ControllerContext;
   readonly #resources: ReadonlyMap<string, Resource>;
+  /** By group and kind, as owner references name them. */
+  readonly #kinds = new Map<string, Resource>();
   /** Owner's uid → places of its dependents. */
   readonly #dependents = new Map<string, Map<string, Place>>();
   readonly #loop: ControlLoop;
@@ -26,6 +28,10 @@ export class GarbageCollector implements Controller {
         .filter((r) => r.storedAs === undefined)
         .map((r) => [storageKey(r), r]),
     );
+    for (const resource of this.#resources.values()) {
+      const kind = `${resource.group}/${resource.kind}`;
+      if (!this.#kinds.has(kind)) this.#kinds.set(kind, resource);
+    }
     this.#loop = new ControlLoop(context, (key) => this.#sync(key));
     this.#unsubscribe = context.server.store.onCommit(({ key, object, previous, type }) => {
       const resource = this.#resources.get(key);
@@ -57,7 +63,9 @@ export class GarbageCollector implements Controller {
       if (!gone)
         for (const owner of ownerReferences)
           this.#remember(owner.uid, place, { resource, namespace, name });
-      if (ownerReferences.length > 0 && !gone) this.#loop.enqueue(place);
+      // Owners that go later wake what they leave behind.
+      if (!gone && ownerReferences.some((owner) => !isAlive(this.#ownerOf(owner, namespace))))
+        this.#loop.enqueue(place);
     }
     if (gone) {
       for (const dependent of this.#dependents.get(uid)?.keys() ?? [])
@@ -73,19 +81,17 @@ export class GarbageCollector implements Controller {
   }
 
   /** A dependent is gone: an owner that waits for it may be done. */
-  #wakeOwner(owner: OwnerReference, namespace: string): void {
-    const resource = this.#kind(owner);
-    if (resource !== undefined)
-      this.#loop.enqueue(
-        `${storageKey(resource)} ${resource.namespaced ? namespace : ''}/${owner.name}`,
-      );
+  #wakeOwner(reference: OwnerReference, namespace: string): void {
+    const resource = this.#kind(reference);
+    const owner = this.#ownerOf(reference, namespace);
+    if (resource === undefined || owner === undefined || !waitsForDependents(owner)) return;
+    const place = `${resource.namespaced ? namespace : ''}/${reference.name}`;
+    this.#loop.enqueue(`${storageKey(resource)} ${place}`);
   }
 
-  #kind(owner: OwnerReference): Resource | undefined {
-    const group = owner.apiVersion.includes('/') ? (owner.apiVersion.split('/')[0] ?? '') : '';
-    for (const resource of this.#resources.values())
-      if (resource.kind === owner.kind && resource.group === group) return resource;
-    return undefined;
+  #kind({ apiVersion, kind }: OwnerReference): Resource | undefined {
+    const slash = apiVersion.indexOf('/');
+    return this.#kinds.get(`${slash < 0 ? '' : apiVersion.slice(0, slash)}/${kind}`);
   }
 
   #sync(place: string): void {
@@ -114,7 +120,7 @@ export class GarbageCollector implements Controller {
       reference,
       owner: this.#ownerOf(reference, namespace),
     }));
-    const alive = found.filter(({ owner }) => owner !== undefined && !waitsForDependents(owner));
+    const alive = found.filter(({ owner }) => isAlive(owner));
     const target = targetOf(resource, object);
     const { objects } = this.#context.server;
     if (alive.length > 0) {
@@ -199,6 +205,10 @@ export class GarbageCollector implements Controller {
     );
   }
 }
+
+/** Keeps what belongs to it: it is there, and does not wait for that to go. */
+const isAlive = (owner: KubernetesObject | undefined): boolean =>
+  owner !== undefined && !waitsForDependents(owner);
 
 const waitsForDependents = ({ metadata }: KubernetesObject): boolean =>
   metadata.deletionTimestamp !== undefined &&

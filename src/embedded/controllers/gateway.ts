@@ -1,6 +1,12 @@
 import { asArray, asObject, asString, equalJson, type JsonObject } from '../json.ts';
 import type { KubernetesObject, Resource } from '../resource.ts';
-import { type Controller, type ControllerContext, onChanges, targetOf } from './context.ts';
+import {
+  type Controller,
+  type ControllerContext,
+  isMoreThanStatus,
+  onChanges,
+  targetOf,
+} from './context.ts';
 import { ControlLoop } from './control-loop.ts';
 import { asJson, keyOf, splitKey } from './objects.ts';
 
@@ -51,23 +57,28 @@ export class GatewayController implements Controller {
     };
     const timing = { clock: context.clock, delayMillis: statusDelayMillis };
     this.#loop = new ControlLoop(timing, (place) => this.#sync(place));
-    const wakeRoutes = () => {
+    const wakeRoutes = (wanted: (route: KubernetesObject) => boolean = () => true) => {
       for (const route of context.server.store.list(keys.routes))
-        this.#loop.enqueue(`route ${keyOf(route)}`);
+        if (wanted(route)) this.#loop.enqueue(`route ${keyOf(route)}`);
     };
     this.#unsubscribe = onChanges(context, {
-      [keys.classes]: ({ object }) => {
-        this.#loop.enqueue(`class ${keyOf(object)}`);
+      [keys.classes]: (change) => {
+        this.#loop.enqueue(`class ${keyOf(change.object)}`);
+        if (!isMoreThanStatus(change)) return;
         for (const gateway of context.server.store.list(keys.gateways))
           this.#loop.enqueue(`gateway ${keyOf(gateway)}`);
       },
-      [keys.gateways]: ({ object }) => {
-        this.#loop.enqueue(`gateway ${keyOf(object)}`);
-        wakeRoutes();
+      [keys.gateways]: (change) => {
+        this.#loop.enqueue(`gateway ${keyOf(change.object)}`);
+        if (isMoreThanStatus(change)) wakeRoutes();
       },
-      [keys.routes]: ({ object }) => this.#loop.enqueue(`route ${keyOf(object)}`),
-      [keys.grants]: wakeRoutes,
-      '/services': ({ type }) => type !== 'MODIFIED' && wakeRoutes(),
+      [keys.routes]: ({ object, previous }) => {
+        if (object.spec !== previous?.spec || object.status !== previous?.status)
+          this.#loop.enqueue(`route ${keyOf(object)}`);
+      },
+      [keys.grants]: () => wakeRoutes(),
+      '/services': ({ type, object }) =>
+        type !== 'MODIFIED' && wakeRoutes((route) => leadsTo(route, object)),
     });
   }
 
@@ -83,14 +94,14 @@ export class GatewayController implements Controller {
     const key = what === 'class' ? keys.classes : what === 'gateway' ? keys.gateways : keys.routes;
     const object = store.read(key, namespace, name);
     if (object === undefined || object.metadata.deletionTimestamp !== undefined) return;
-    if (what === 'class') this.#syncClass(object);
-    else if (what === 'gateway') this.#syncGateway(object);
-    else this.#syncRoute(object);
+    if (what === 'class') this.#syncClass(place, object);
+    else if (what === 'gateway') this.#syncGateway(place, object);
+    else this.#syncRoute(place, object);
   }
 
-  #syncClass(object: KubernetesObject): void {
+  #syncClass(place: string, object: KubernetesObject): void {
     if (asObject(object.spec).controllerName !== gatewayController) return;
-    this.#write(this.#resources.classes, object, {
+    this.#write(place, this.#resources.classes, object, {
       conditions: this.#conditions(object, asObject(object.status), [
         {
           type: 'Accepted',
@@ -111,7 +122,7 @@ export class GatewayController implements Controller {
     return found !== undefined && asObject(found.spec).controllerName === gatewayController;
   }
 
-  #syncGateway(gateway: KubernetesObject): void {
+  #syncGateway(place: string, gateway: KubernetesObject): void {
     if (!this.#serves(gateway)) return;
     const old = asObject(gateway.status);
     const ready: readonly Condition[] = [
@@ -150,7 +161,7 @@ export class GatewayController implements Controller {
           ]),
         };
       });
-    this.#write(this.#resources.gateways, gateway, {
+    this.#write(place, this.#resources.gateways, gateway, {
       addresses: [{ type: 'IPAddress', value: '10.244.255.10' }],
       conditions: this.#conditions(gateway, old, ready),
       listeners,
@@ -176,7 +187,7 @@ export class GatewayController implements Controller {
     );
   }
 
-  #syncRoute(route: KubernetesObject): void {
+  #syncRoute(place: string, route: KubernetesObject): void {
     const old = asArray(asObject(route.status).parents).map(asObject);
     const refused = this.#refusal();
     const foreign = old.filter((parent) => parent.controllerName !== gatewayController);
@@ -205,7 +216,7 @@ export class GatewayController implements Controller {
         ];
       });
     if (own.length + foreign.length === 0 && old.length === 0) return;
-    this.#write(this.#resources.routes, route, { parents: [...foreign, ...own] });
+    this.#write(place, this.#resources.routes, route, { parents: [...foreign, ...own] });
   }
 
   /** Whether every backend exists and may be used. */
@@ -281,14 +292,25 @@ export class GatewayController implements Controller {
     });
   }
 
-  #write(resource: Resource, object: KubernetesObject, status: JsonObject): void {
+  #write(place: string, resource: Resource, object: KubernetesObject, status: JsonObject): void {
     if (equalJson(object.status, status)) return;
-    this.#context.server.objects.update(
-      targetOf(resource, object, 'status'),
-      { ...asJson(object), status },
-      { manager },
+    const target = targetOf(resource, object, 'status');
+    const { objects } = this.#context.server;
+    this.#loop.settle(place, () =>
+      objects.update(target, { ...asJson(object), status }, { manager }),
     );
   }
+}
+
+/** Whether a Service is one of the backends that a route names. */
+function leadsTo(route: KubernetesObject, { metadata }: KubernetesObject): boolean {
+  const home = route.metadata.namespace ?? '';
+  return asArray(asObject(route.spec).rules)
+    .flatMap((rule) => asArray(asObject(rule).backendRefs).map(asObject))
+    .some(
+      (ref) =>
+        ref.name === metadata.name && (asString(ref.namespace) || home) === metadata.namespace,
+    );
 }
 
 const refusedFor = (condition: Condition): Condition => ({

@@ -1,6 +1,6 @@
 import { deleteObject } from '../deletion.ts';
 import { asObject } from '../json.ts';
-import { storageKey } from '../resource.ts';
+import { type KubernetesObject, storageKey } from '../resource.ts';
 import {
   type Controller,
   type ControllerContext,
@@ -41,12 +41,18 @@ export function startNamespaceController(context: ControllerContext): Controller
     );
   };
   const loop = new ControlLoop(context, sync);
+  const look = ({ metadata: { name, deletionTimestamp } }: KubernetesObject) => {
+    const settled =
+      deletionTimestamp === undefined &&
+      server.store.read('/serviceaccounts', name, 'default') !== undefined;
+    if (!settled) loop.enqueue(name);
+  };
   const unsubscribe = onChanges(context, {
-    '/namespaces': ({ object }) => loop.enqueue(object.metadata.name),
+    '/namespaces': ({ object }) => look(object),
     '/serviceaccounts': ({ object, type }) =>
       type === 'DELETED' && loop.enqueue(object.metadata.namespace ?? ''),
   });
-  for (const { metadata } of server.store.list('/namespaces')) loop.enqueue(metadata.name);
+  server.store.list('/namespaces').forEach(look);
   return {
     stop: () => {
       unsubscribe();

@@ -46,9 +46,12 @@ export class ReplicaSetController implements Controller {
     this.#pods = context.server.resource('v1', 'pods');
     this.#loop = new ControlLoop(context, (key) => this.#sync(key));
     this.#unsubscribe = onChanges(context, {
-      'apps/replicasets': ({ object, type }) =>
-        type !== 'DELETED' && this.#loop.enqueue(keyOf(object)),
-      '/pods': ({ object, previous }) => this.#onPod(object, previous),
+      'apps/replicasets': ({ object, previous, type }) =>
+        type !== 'DELETED' && isForSet(previous, object) && this.#loop.enqueue(keyOf(object)),
+      '/pods': ({ object, previous, type }) => {
+        if (type !== 'MODIFIED' || isCountedOtherwise(previous, object))
+          this.#onPod(object, previous);
+      },
     });
   }
 
@@ -80,7 +83,9 @@ export class ReplicaSetController implements Controller {
     const matches = labelSelectorMatch(rs.spec.selector);
     const all = claim(this.#context, stored, this.#pods, store.list('/pods', namespace), matches);
     const active = all.filter(isPodActive);
-    if (rs.metadata.deletionTimestamp === undefined) this.#resize(rs, active);
+    // The status tells of what was just made or deleted, too.
+    if (rs.metadata.deletionTimestamp === undefined)
+      this.#loop.settle(key, () => this.#resize(rs, active));
     this.#syncStatus(
       rs,
       store
@@ -162,10 +167,10 @@ export class ReplicaSetController implements Controller {
     if (available.length < ready.length)
       this.#loop.enqueue(keyOf(rs), this.#untilNextAvailable(ready, wait, now));
     if (equalJson(status, rs.status)) return;
-    this.#context.server.objects.modify(
-      targetOf(this.#sets, asStored(rs), 'status'),
-      (current) => ({ ...asJson(current), status }),
-      managerOptions,
+    const target = targetOf(this.#sets, asStored(rs), 'status');
+    const { objects } = this.#context.server;
+    this.#loop.settle(keyOf(rs), () =>
+      objects.modify(target, (current) => ({ ...asJson(current), status }), managerOptions),
     );
   }
 
@@ -180,6 +185,26 @@ export class ReplicaSetController implements Controller {
     return Math.min(...left, waitSeconds * 1000);
   }
 }
+
+/** Its labels and annotations are nothing that a pass goes by. */
+const isForSet = (before: KubernetesObject | undefined, after: KubernetesObject): boolean =>
+  before === undefined ||
+  before.spec !== after.spec ||
+  before.status !== after.status ||
+  before.metadata.generation !== after.metadata.generation;
+
+/** Whether what a pass counts pods by has changed: a node or an address are no such things. */
+const isCountedOtherwise = (
+  before: KubernetesObject | undefined,
+  after: KubernetesObject,
+): boolean =>
+  before === undefined ||
+  before.metadata.labels !== after.metadata.labels ||
+  before.metadata.ownerReferences !== after.metadata.ownerReferences ||
+  before.metadata.deletionTimestamp !== after.metadata.deletionTimestamp ||
+  podPhase(before) !== podPhase(after) ||
+  isPodReady(before) !== isPodReady(after) ||
+  readySince(before) !== readySince(after);
 
 const readySince = (pod: KubernetesObject): string | undefined =>
   conditionsOf(pod).find((condition) => condition.type === 'Ready')?.lastTransitionTime;
