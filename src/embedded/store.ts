@@ -25,6 +25,14 @@ export type StoreImage = {
   readonly compacted: number;
 };
 
+type Listener = (change: Change) => void;
+
+/** The objects of a resource, and all of them in order until something changes. */
+type Shelf = {
+  readonly spaces: Map<string, Space>;
+  ordered: readonly KubernetesObject[] | undefined;
+};
+
 /** The objects of a resource in one namespace. */
 type Space = {
   readonly byName: Map<string, KubernetesObject>;
@@ -40,8 +48,11 @@ type Space = {
  */
 export class Store {
   readonly #historyLimit: number;
-  readonly #objects = new Map<string, Map<string, Space>>();
-  readonly #listeners = new Set<(change: Change) => void>();
+  readonly #objects = new Map<string, Shelf>();
+  /** Each with the resource it hears of; of all where that is absent. */
+  #listeners: readonly { readonly key: string | undefined; readonly listener: Listener }[] = [];
+  /** Who hears of a resource, in the order they came; most hear of few. */
+  readonly #hearers = new Map<string, readonly Listener[]>();
   #history: Change[] = [];
   #revision = 1;
   /** Revisions at or below this one can be neither watched from nor listed at. */
@@ -53,7 +64,7 @@ export class Store {
     if (image === undefined) return;
     for (const [key, object] of image.objects) {
       const { namespace = '', name } = object.metadata;
-      this.#space(key, namespace).byName.set(name, object);
+      spaceOf(this.#shelf(key), namespace).byName.set(name, object);
     }
     this.#history = [...image.history];
     this.#revision = image.revision;
@@ -79,15 +90,16 @@ export class Store {
   }
 
   read(key: string, namespace: string, name: string): KubernetesObject | undefined {
-    return this.#objects.get(key)?.get(namespace)?.byName.get(name);
+    return this.#objects.get(key)?.spaces.get(namespace)?.byName.get(name);
   }
 
   /** All objects of a resource, or those of one namespace, ordered by namespace and name. */
   list(key: string, namespace?: string): readonly KubernetesObject[] {
-    const spaces = this.#objects.get(key);
-    if (spaces === undefined) return [];
+    const shelf = this.#objects.get(key);
+    if (shelf === undefined) return [];
+    const { spaces } = shelf;
     if (namespace !== undefined) return inOrder(spaces.get(namespace));
-    return [...spaces.keys()].sort().flatMap((space) => inOrder(spaces.get(space)));
+    return (shelf.ordered ??= inWholeOrder(spaces));
   }
 
   /**
@@ -127,7 +139,8 @@ export class Store {
   /** The one place where state changes. `object` must carry its name and namespace. */
   commit(key: string, type: ChangeType, object: KubernetesObject): KubernetesObject {
     const { name, namespace = '' } = object.metadata;
-    const space = this.#space(key, namespace);
+    const shelf = this.#shelf(key);
+    const space = spaceOf(shelf, namespace);
     const previous = space.byName.get(name);
     this.#revision += 1;
     const metadata = { ...object.metadata, resourceVersion: String(this.#revision) };
@@ -135,9 +148,10 @@ export class Store {
     if (type === 'DELETED') space.byName.delete(name);
     else space.byName.set(name, stored);
     space.ordered = undefined;
+    shelf.ordered = undefined;
     const change: Change = { revision: this.#revision, type, key, object: stored, previous };
     this.#remember(change);
-    for (const listener of this.#listeners) listener(change);
+    for (const listener of this.#hearersOf(key)) listener(change);
     return stored;
   }
 
@@ -146,14 +160,28 @@ export class Store {
     for (const [key, object] of this.#everything()) {
       const revision = Number(object.metadata.resourceVersion);
       const change: Change = { revision, type: 'ADDED', key, object, previous: undefined };
-      for (const listener of this.#listeners) listener(change);
+      for (const listener of this.#hearersOf(key)) listener(change);
     }
   }
 
-  /** Calls back for every commit, at once; the returned function ends it. */
-  onCommit(listener: (change: Change) => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+  /** Calls back at once for each commit, or for those of one resource; returns what ends it. */
+  onCommit(listener: Listener, key?: string): () => void {
+    const entry = { key, listener };
+    this.#listeners = [...this.#listeners, entry];
+    this.#hearers.clear();
+    return () => {
+      this.#listeners = this.#listeners.filter((other) => other !== entry);
+      this.#hearers.clear();
+    };
+  }
+
+  #hearersOf(key: string): readonly Listener[] {
+    let hearers = this.#hearers.get(key);
+    if (hearers === undefined) {
+      const wanted = this.#listeners.filter((one) => one.key === undefined || one.key === key);
+      this.#hearers.set(key, (hearers = wanted.map(({ listener }) => listener)));
+    }
+    return hearers;
   }
 
   /** Forgets the history up to a revision, so that older watches and continue tokens get 410. */
@@ -169,17 +197,29 @@ export class Store {
     this.#compacted = (dropped.at(-1) as Change).revision;
   }
 
-  #space(key: string, namespace: string): Space {
-    let spaces = this.#objects.get(key);
-    if (spaces === undefined) this.#objects.set(key, (spaces = new Map()));
-    let space = spaces.get(namespace);
-    if (space === undefined)
-      spaces.set(namespace, (space = { byName: new Map(), ordered: undefined }));
-    return space;
+  #shelf(key: string): Shelf {
+    let shelf = this.#objects.get(key);
+    if (shelf === undefined)
+      this.#objects.set(key, (shelf = { spaces: new Map(), ordered: undefined }));
+    return shelf;
   }
 }
 
+function spaceOf({ spaces }: Shelf, namespace: string): Space {
+  let space = spaces.get(namespace);
+  if (space === undefined)
+    spaces.set(namespace, (space = { byName: new Map(), ordered: undefined }));
+  return space;
+}
+
 const place = ({ metadata }: KubernetesObject) => `${metadata.namespace ?? ''}/${metadata.name}`;
+
+function inWholeOrder(spaces: Shelf['spaces']): readonly KubernetesObject[] {
+  const names = [...spaces.keys()];
+  // Most resources have objects in one namespace only.
+  if (names.length === 1) return inOrder(spaces.get(names[0] as string));
+  return names.sort().flatMap((name) => inOrder(spaces.get(name)));
+}
 
 /** Controllers list far more often than anything changes, so the order is kept. */
 function inOrder(space: Space | undefined): readonly KubernetesObject[] {

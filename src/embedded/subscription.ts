@@ -147,11 +147,12 @@ export class Subscription {
     delay: number,
     view: { type: WatchEventType; object: KubernetesObject | JsonObject; revision: number },
   ): void {
-    const due = Math.max(this.#parts.clock.monotonic() + delay, this.#queue.at(-1)?.due ?? 0);
+    const now = this.#parts.clock.monotonic();
+    const last = this.#queue.at(-1)?.due;
+    const due = Math.max(now + delay, last ?? 0);
     this.#queue.push({ due, deliver: () => this.#emit(view.type, view.object, view.revision) });
-    this.#parts.clock.after(millis(Math.max(0, due - this.#parts.clock.monotonic())), () =>
-      this.#flush(),
-    );
+    // What is due with the one before it goes with it.
+    if (due !== last) this.#parts.clock.after(millis(due - now), () => this.#flush());
   }
 
   #flush(): void {

@@ -46,5 +46,6 @@ export function onChanges(
   { server }: ControllerContext,
   reactions: Readonly<Record<string, (change: Change) => void>>,
 ): () => void {
-  return server.store.onCommit((change) => reactions[change.key]?.(change));
+  const ends = Object.entries(reactions).map(([key, react]) => server.store.onCommit(react, key));
+  return () => ends.forEach((end) => end());
 }

@@ -100,6 +100,41 @@ describe('store', () => {
     expect(names(one)).toEqual(['b']);
   });
 
+  test('tells those who listen in the order they came, of what they asked for', () => {
+    const store = new Store();
+    const heard: string[] = [];
+    const hear = (who: string) => () => heard.push(who);
+    store.onCommit(hear('first of a'), 'a');
+    const end = store.onCommit(hear('all'));
+    store.onCommit(hear('of b'), 'b');
+    store.commit('a', 'ADDED', object('x'));
+    store.onCommit(hear('last of a'), 'a');
+    store.commit('a', 'MODIFIED', object('x', 1));
+    store.commit('c', 'ADDED', object('x'));
+    end();
+    store.commit('b', 'ADDED', object('x'));
+    expect(heard).toEqual(['first of a', 'all', 'first of a', 'all', 'last of a', 'all', 'of b']);
+  });
+
+  test('lists all namespaces in their order, with each change', () => {
+    const store = new Store();
+    const at = (namespace: string, value = 0) => {
+      const { metadata, ...rest } = object('x', value);
+      return { ...rest, metadata: { ...metadata, namespace } };
+    };
+    const all = () => store.list('k').map(({ metadata, spec }) => [metadata.namespace, spec]);
+    store.commit('k', 'ADDED', at('b'));
+    expect(all()).toEqual([['b', { value: 0 }]]);
+    store.commit('k', 'ADDED', at('a'));
+    store.commit('k', 'MODIFIED', at('b', 1));
+    expect(all()).toEqual([
+      ['a', { value: 0 }],
+      ['b', { value: 1 }],
+    ]);
+    store.commit('k', 'DELETED', at('a'));
+    expect(all()).toEqual([['b', { value: 1 }]]);
+  });
+
   test('the history is bounded', () => {
     const store = new Store({ historyLimit: 100 });
     for (let i = 0; i < 1000; i += 1)
