@@ -10,7 +10,13 @@ import {
   type Mutable,
 } from './json.ts';
 import { jsonPatch } from './json-patch.ts';
-import { apiVersionOf, type KubernetesObject, type Resource, type StringMap } from './resource.ts';
+import {
+  apiVersionOf,
+  type KubernetesObject,
+  perResource,
+  type Resource,
+  type StringMap,
+} from './resource.ts';
 import { shapeOf } from './schema.ts';
 import { labelSelectorMatch } from './selectors.ts';
 import { applyMerge } from './server-side-apply.ts';
@@ -78,40 +84,64 @@ export function createAdmission(store: Store, namespaces: Resource): Admission {
   };
 }
 
+type BoundPolicy = {
+  readonly name: string;
+  readonly spec: JsonObject;
+  /** Whether its rules name what is asked for. */
+  readonly concerns: (request: AdmissionRequest) => boolean;
+};
+
 /** The policies that have a binding; worked out anew only after one of either was written. */
-function boundPolicies(store: Store): () => readonly KubernetesObject[] {
-  let known: readonly KubernetesObject[] | undefined;
-  store.onCommit(({ key }) => {
-    if (key === policies || key === bindings) known = undefined;
-  });
+function boundPolicies(store: Store): () => readonly BoundPolicy[] {
+  let known: readonly BoundPolicy[] | undefined;
+  for (const key of [policies, bindings]) store.onCommit(() => (known = undefined), key);
   return () => {
     if (known !== undefined) return known;
     const bound = new Set(
       store.list(bindings).map((binding) => asString(asObject(binding.spec).policyName)),
     );
-    return (known = store.list(policies).filter(({ metadata }) => bound.has(metadata.name)));
+    return (known = store
+      .list(policies)
+      .filter(({ metadata }) => bound.has(metadata.name))
+      .map((policy) => {
+        const spec = asObject(policy.spec);
+        return { name: policy.metadata.name, spec, concerns: ruleReader(spec) };
+      }));
+  };
+}
+
+/** Most writes concern no policy: what its rules say of a kind of write is kept. */
+function ruleReader(spec: JsonObject): BoundPolicy['concerns'] {
+  const constraints = asObject(spec.matchConstraints);
+  const answersFor = perResource(() => new Map<string, boolean>());
+  return (request) => {
+    const answers = answersFor(request.resource);
+    const write = `${request.operation} ${request.subresource ?? ''}`;
+    let answer = answers.get(write);
+    if (answer === undefined) {
+      const names = (rule: Json) => ruleMatches(asObject(rule), request);
+      answer =
+        asArray(constraints.resourceRules).some(names) &&
+        !asArray(constraints.excludeResourceRules).some(names);
+      answers.set(write, answer);
+    }
+    return answer;
   };
 }
 
 const mutate = (
   store: Store,
-  bound: readonly KubernetesObject[],
+  bound: readonly BoundPolicy[],
   request: AdmissionRequest,
 ): JsonObject =>
-  bound.reduce<JsonObject>((object, policy) => {
-    const spec = asObject(policy.spec);
+  bound.reduce<JsonObject>((object, { name, spec, concerns }) => {
+    if (!concerns(request)) return object;
     const now = { ...request, object };
-    return matches(store, spec, now) ? applyPolicy(policy.metadata.name, spec, now) : object;
+    return isSelected(store, spec, now) ? applyPolicy(name, spec, now) : object;
   }, request.object);
 
-function matches(store: Store, spec: JsonObject, request: AdmissionRequest): boolean {
+function isSelected(store: Store, spec: JsonObject, request: AdmissionRequest): boolean {
   const constraints = asObject(spec.matchConstraints);
-  if (!asArray(constraints.resourceRules).some((rule) => ruleMatches(asObject(rule), request)))
-    return false;
-  if (
-    asArray(constraints.excludeResourceRules).some((rule) => ruleMatches(asObject(rule), request))
-  )
-    return false;
   const metadata = asObject(request.object.metadata);
   if (
     isObject(constraints.objectSelector) &&

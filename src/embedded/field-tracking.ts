@@ -44,12 +44,16 @@ function keysOf(list: Shape): readonly ListKey[] {
 }
 
 const fieldSteps = new Map<string, string>();
+/** Names of fields, labels and annotations are few and come again and again: so many are kept. */
+const stepLimit = 5000;
 
-/** Step to a field. Names from the schema are kept: they are few, and come again and again. */
-function fieldStep(shape: Shape, key: string): string {
-  if (shape.properties?.[key] === undefined) return `f:${key}`;
+/** Step to a field: to look one up is cheaper than to make a text that was no key before. */
+function fieldStep(key: string): string {
   let step = fieldSteps.get(key);
-  if (step === undefined) fieldSteps.set(key, (step = `f:${key}`));
+  if (step === undefined) {
+    if (fieldSteps.size >= stepLimit) fieldSteps.clear();
+    fieldSteps.set(key, (step = `f:${key}`));
+  }
   return step;
 }
 
@@ -126,22 +130,20 @@ const isObjectOrAbsent = (v: Json | undefined): v is JsonObject | undefined =>
 const isListOrAbsent = (v: Json | undefined): v is readonly Json[] | undefined =>
   v === undefined || isArray(v);
 
-/**
- * Collects the changes of children; the container itself appears when it comes or goes as a
- * whole.
- */
-class Collected {
-  #changed: Tree | undefined;
-  #removed: Tree | undefined;
-  add(step: string, part: PartChanges): void {
-    if (part.changed !== undefined) (this.#changed ??= {})[step] = part.changed;
-    if (part.removed !== undefined) (this.#removed ??= {})[step] = part.removed;
-  }
-  finish(came: boolean, went: boolean): PartChanges | undefined {
-    const changed = withContainer(this.#changed, came);
-    const removed = withContainer(this.#removed, went);
-    return changed === undefined && removed === undefined ? undefined : { changed, removed };
-  }
+/** Changes of children while they are collected. */
+type Collected = { changed: Tree | undefined; removed: Tree | undefined };
+
+function collect(into: Collected, step: string, part: PartChanges | undefined): void {
+  if (part === undefined) return;
+  if (part.changed !== undefined) (into.changed ??= {})[step] = part.changed;
+  if (part.removed !== undefined) (into.removed ??= {})[step] = part.removed;
+}
+
+/** The container itself appears when it comes or goes as a whole. */
+function finish(parts: Collected, came: boolean, went: boolean): PartChanges | undefined {
+  const changed = withContainer(parts.changed, came);
+  const removed = withContainer(parts.removed, went);
+  return changed === undefined && removed === undefined ? undefined : { changed, removed };
 }
 
 function withContainer(children: Tree | undefined, whole: boolean): FieldSet | undefined {
@@ -157,24 +159,25 @@ function compareObjects(
   after: JsonObject | undefined,
   root: boolean,
 ): PartChanges | undefined {
-  const parts = new Collected();
+  const parts: Collected = { changed: undefined, removed: undefined };
   for (const key in after) {
     const was = before?.[key];
     const now = after[key];
     if (was === now) continue;
     const required = isArray(now) && shape.required?.includes(key) === true;
     const part = compareAt(fieldShape(shape, key), was, now, false, required);
-    if (part !== undefined) parts.add(fieldStep(shape, key), part);
+    if (part !== undefined) collect(parts, fieldStep(key), part);
   }
   for (const key in before) {
     if (after?.[key] !== undefined) continue;
     const part = compareAt(fieldShape(shape, key), before[key], undefined);
-    if (part !== undefined) parts.add(fieldStep(shape, key), part);
+    if (part !== undefined) collect(parts, fieldStep(key), part);
   }
   // A place that is always there (default {}) is not owned as such; nor is the object itself.
   const structural = root || (shape.default !== undefined && isObject(shape.default));
   const emptyLeaf = after !== undefined && before === undefined && Object.keys(after).length === 0;
-  return parts.finish(
+  return finish(
+    parts,
     before === undefined && after !== undefined && (!structural || (emptyLeaf && !root)),
     before !== undefined && after === undefined && !structural,
   );
@@ -187,22 +190,19 @@ function compareLists(
   required: boolean,
 ): PartChanges | undefined {
   const items = itemsOf(shape);
-  const parts = new Collected();
-  const add = (step: string, was: Json | undefined, now: Json | undefined) => {
-    const part = compareItems(shape, items, was, now);
-    if (part !== undefined) parts.add(step, part);
-  };
+  const parts: Collected = { changed: undefined, removed: undefined };
   // To name an item costs more than to see that it is where it was.
   const old = new Map<string, Json>();
   before?.forEach((item, i) => item !== after?.[i] && old.set(itemStep(shape, item), item));
   after?.forEach((item, i) => {
     if (item === before?.[i]) return;
     const step = itemStep(shape, item);
-    add(step, old.get(step), item);
+    collect(parts, step, compareItems(shape, items, old.get(step), item));
     old.delete(step);
   });
-  for (const [step, item] of old) add(step, item, undefined);
-  return parts.finish(
+  for (const [step, item] of old) collect(parts, step, compareItems(shape, items, item, undefined));
+  return finish(
+    parts,
     before === undefined && after !== undefined && !required,
     before !== undefined && after === undefined,
   );

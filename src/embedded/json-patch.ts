@@ -56,10 +56,9 @@ function pointer(text: string): readonly string[] {
   if (text === '') return [];
   if (!text.startsWith('/'))
     throw new PatchRefused(`${JSON.stringify(text)} is not a JSON pointer`);
-  return text
-    .slice(1)
-    .split('/')
-    .map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'));
+  const parts = text.slice(1).split('/');
+  if (!text.includes('~')) return parts;
+  return parts.map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'));
 }
 
 function readIfThere(value: Json, path: readonly string[]): Json | undefined {

@@ -20,6 +20,8 @@ export const asNumber = (value: Json | undefined, otherwise = 0): number =>
  */
 export function equalJson(a: Json | undefined, b: Json | undefined): boolean {
   if (a === b) return true;
+  // What is no object is the most there is, and equal only to itself.
+  if (typeof a !== 'object' || typeof b !== 'object') return false;
   if (isArray(a) && isArray(b)) {
     if (a.length !== b.length) return false;
     for (let i = 0; i < a.length; i += 1) if (!equalJson(a[i], b[i])) return false;
@@ -50,7 +52,7 @@ export function deepFreeze<T>(value: T, before?: unknown): T {
   Object.freeze(value);
   if (Array.isArray(value)) {
     const old: readonly unknown[] = Array.isArray(before) ? before : [];
-    value.forEach((item, i) => item !== old[i] && deepFreeze(item, old[i]));
+    for (let i = 0; i < value.length; i += 1) if (value[i] !== old[i]) deepFreeze(value[i], old[i]);
     return value;
   }
   const old = before as Partial<T> | undefined;

@@ -386,7 +386,8 @@ const typed = perResource((resource) => ({
   shape: shapeOf(apiVersionOf(resource), resource.kind),
 }));
 
-const inSeconds = (moment: Instant): string => toRfc3339(moment).replace(/\.\d+Z$/, 'Z');
+const upToSeconds = 'yyyy-mm-ddThh:mm:ss'.length;
+const inSeconds = (moment: Instant): string => `${toRfc3339(moment).slice(0, upToSeconds)}Z`;
 
 /** Two states with the same content, whoever owns its fields. */
 const equalButOwnership = (a: KubernetesObject, b: KubernetesObject): boolean =>

@@ -19,7 +19,7 @@ export function checkTime({ text, micro }: Time): void {
       `parsing time ${JSON.stringify(text)} as "2006-01-02T15:04:05.000000Z07:00": ` +
         'cannot parse the fraction of a second',
     );
-  if (!anyTime.test(text) || (text.endsWith('Z') && parseRfc3339(text) === undefined))
+  if ((!micro && !anyTime.test(text)) || (text.endsWith('Z') && parseRfc3339(text) === undefined))
     throw badRequest(
       `parsing time ${JSON.stringify(text)} as "2006-01-02T15:04:05Z07:00": cannot parse it`,
     );
