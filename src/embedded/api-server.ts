@@ -14,7 +14,7 @@ import {
   type ApiRequest,
   type ApiResponse,
   ok,
-  pathReader,
+  PathReader,
   type ResourcePath,
   verbOf,
   wantsTable,
@@ -60,7 +60,7 @@ export class ApiServer {
   readonly resources: readonly Resource[];
   /** By group and version, then by the plural. */
   readonly #served = new Map<string, Map<string, Resource>>();
-  readonly #path = pathReader((groupVersion, plural) =>
+  readonly #paths = new PathReader((groupVersion, plural) =>
     this.#served.get(groupVersion)?.get(plural),
   );
 
@@ -111,7 +111,7 @@ export class ApiServer {
     options: WatchOptions = {},
   ): Subscription | ApiResponse {
     try {
-      const path = this.#path(request.path);
+      const path = this.#paths.read(request.path);
       if (path === undefined) throw noSuchPath();
       this.#authorize(request, path);
       const { resource, namespace, name } = path;
@@ -144,7 +144,13 @@ export class ApiServer {
     }
   }
 
+  /** Most paths have been asked for before, and name objects. */
   #answer(request: ApiRequest): ApiResponse {
+    const known = this.#paths.known(request.path);
+    return known === undefined ? this.#answerPath(request) : this.#answerResource(request, known);
+  }
+
+  #answerPath(request: ApiRequest): ApiResponse {
     const { method, path: url } = request;
     if (/^\/(healthz|livez|readyz)/.test(url)) return ok('ok');
     const review = method === 'POST' ? this.#review(request) : undefined;
@@ -155,11 +161,15 @@ export class ApiServer {
       this.#authorizePath(request);
       return ok(document);
     }
-    const path = this.#path(request.path);
+    const path = this.#paths.read(request.path);
     if (path === undefined) {
       this.#authorizePath(request);
       throw noSuchPath();
     }
+    return this.#answerResource(request, path);
+  }
+
+  #answerResource(request: ApiRequest, path: ResourcePath): ApiResponse {
     this.#authorize(request, path);
     if (path.subresource !== undefined && !path.resource.subresources.includes(path.subresource))
       throw noSuchPath();

@@ -37,19 +37,31 @@ export type ResourcePath = {
 /** Clients ask for the same few objects again and again: that many paths are kept. */
 const pathLimit = 500;
 
+type FindResource = (groupVersion: string, plural: string) => Resource | undefined;
+
 /** Reads paths as `parsePath` does, those it has read before at once. */
-export function pathReader(
-  find: (groupVersion: string, plural: string) => Resource | undefined,
-): (path: string) => ResourcePath | undefined {
-  const known = new Map<string, ResourcePath>();
-  return (path) => {
-    const before = known.get(path);
+export class PathReader {
+  readonly #find: FindResource;
+  readonly #known = new Map<string, ResourcePath>();
+
+  constructor(find: FindResource) {
+    this.#find = find;
+  }
+
+  /** What a path names that was read before. */
+  known(path: string): ResourcePath | undefined {
+    return this.#known.get(path);
+  }
+
+  /** @throws ApiFailure 404 */
+  read(path: string): ResourcePath | undefined {
+    const before = this.#known.get(path);
     if (before !== undefined) return before;
-    const found = parsePath(path, find);
-    if (known.size >= pathLimit) known.clear();
-    if (found !== undefined) known.set(path, found);
+    const found = parsePath(path, this.#find);
+    if (this.#known.size >= pathLimit) this.#known.clear();
+    if (found !== undefined) this.#known.set(path, found);
     return found;
-  };
+  }
 }
 
 const namespaceSubresources = new Set(['status', 'finalize']);
@@ -58,10 +70,7 @@ const namespaceSubresources = new Set(['status', 'finalize']);
  * Finds the resource that a path names; `undefined` for paths of another form. @throws ApiFailure
  * 404
  */
-function parsePath(
-  path: string,
-  find: (groupVersion: string, plural: string) => Resource | undefined,
-): ResourcePath | undefined {
+function parsePath(path: string, find: FindResource): ResourcePath | undefined {
   const parts = path.split('/').filter((segment) => segment !== '');
   const segments = path.includes('%') ? parts.map(decodeURIComponent) : parts;
   const core = segments[0] === 'api';
@@ -110,6 +119,7 @@ export const ok = (
   headers: Readonly<Record<string, string>> = {},
 ): ApiResponse => ({ status, headers, body });
 
-export const wantsTable = (request: ApiRequest): boolean => /as=Table/.test(request.accept ?? '');
+export const wantsTable = (request: ApiRequest): boolean =>
+  request.accept !== undefined && /as=Table/.test(request.accept);
 
 export type JsonBody = JsonObject;
