@@ -17,6 +17,7 @@ import { ReplicaSetController } from './controllers/replica-set.ts';
 import { createInProcessTransport, type InProcessParts } from './in-process-transport.ts';
 import type { JsonObject } from './json.ts';
 import { type KubernetesObject, storageKey } from './resource.ts';
+import { sharingTimers } from './shared-timers.ts';
 import type { StoreImage } from './store.ts';
 
 export type EmbeddedClusterOptions = {
@@ -63,7 +64,8 @@ export type EmbeddedCluster = {
  * clock alone.
  */
 export function createEmbeddedCluster(options: EmbeddedClusterOptions): EmbeddedCluster {
-  const { clock, random, historyLimit, image } = options;
+  const { random, historyLimit, image } = options;
+  const clock = sharingTimers(options.clock);
   const server = new ApiServer({
     clock,
     random,
