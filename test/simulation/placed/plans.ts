@@ -24,9 +24,16 @@ const atWrite = (nth: number): readonly Fault[] => [
   { kind: 'write', nth, fault: { kind: 'answer', status: 503 } },
 ];
 
-const atRead = (nth: number): readonly Fault[] => [
+const atList = (nth: number): readonly Fault[] => [
   { kind: 'read', nth, fault: { kind: 'stale', age: 5 } },
   { kind: 'read', nth, fault: { kind: 'stale', age: 25 } },
+  { kind: 'read', nth, fault: { kind: 'answer', status: 503 } },
+];
+
+/** What was looked at before a write is not so any more when the answer comes. */
+const atLook = (nth: number): readonly Fault[] => [
+  { kind: 'read', nth, fault: { kind: 'slow-answer', millis: soon } },
+  { kind: 'read', nth, fault: { kind: 'slow-answer', millis: late } },
   { kind: 'read', nth, fault: { kind: 'answer', status: 503 } },
 ];
 
@@ -52,10 +59,10 @@ const numbers = (count: number) => Array.from({ length: count }, (_, index) => i
 export async function plansOf({ name, ...story }: Workload): Promise<readonly Plan[]> {
   const calm = await runPlan({ ...story, faults: [] });
   if (calm.violations.length > 0) throw new Error(`${name}: ${calm.violations.join('; ')}`);
-  const { counts, writtenAt }: Places = calm.places;
+  const { counts, writtenAt, lists }: Places = calm.places;
   const faults = [
     ...numbers(counts.write).flatMap(atWrite),
-    ...numbers(counts.read).flatMap(atRead),
+    ...numbers(counts.read).flatMap((nth) => (lists.includes(nth) ? atList(nth) : atLook(nth))),
     ...numbers(counts.event).flatMap(atEvent),
   ];
   const placed = faults.map((fault): Plan => ({ ...story, faults: [fault] }));

@@ -26,6 +26,8 @@ export interface Places {
   readonly counts: Readonly<Record<'write' | 'read' | 'lease' | 'event', number>>;
   /** ms after the release at which each write was made. */
   readonly writtenAt: readonly number[];
+  /** Numbers of the reads of lists. */
+  readonly lists: readonly number[];
 }
 
 export function createInjector(
@@ -40,7 +42,7 @@ export function createInjector(
   };
   const crashes = faults.filter((fault) => fault.kind === 'crash');
   const seen = { write: 0, read: 0, lease: 0, event: 0 };
-  const places = { counts: seen, writtenAt: [] };
+  const places = { counts: seen, writtenAt: [], lists: [] };
   const state: State = { begunAt: undefined, over: false, apiAway: 0, note, ...places };
   return {
     injected,
@@ -68,6 +70,7 @@ interface State {
   readonly note: (kind: string, line: string) => void;
   readonly counts: Record<keyof Places['counts'], number>;
   readonly writtenAt: number[];
+  readonly lists: number[];
 }
 
 /** Requests and events are counted over all processes, from the release on. */
@@ -87,8 +90,11 @@ function clientFaults(world: World, faults: readonly Fault[], state: State): Cli
       const asked = kindOf(request);
       if (asked === 'write') state.writtenAt.push(world.clock.monotonic() - (state.begunAt ?? 0));
       const found = due(asked);
+      const isList = asked === 'read' && !isOfOneObject(request);
+      if (isList) state.lists.push(seen.read);
       if (found === undefined) return undefined;
       const { fault, kind } = found;
+      if (fault.kind === 'stale' && !isList) return undefined;
       state.note(`${kind} ${fault.kind}`, `${request.method} ${request.path}: ${text(fault)}`);
       return fault.kind === 'stale' ? stale(world, fault.age) : fault;
     },
@@ -108,6 +114,12 @@ const kindOf = ({ method, path }: ApiRequest): 'write' | 'read' | 'lease' => {
   if (path.includes('/leases')) return 'lease';
   return method === 'GET' ? 'read' : 'write';
 };
+
+/**
+ * Never stale: without a resourceVersion the API server reads it from etcd, with a quorum. Source:
+ * Kubernetes API Concepts, "Resource versions".
+ */
+const isOfOneObject = ({ path }: ApiRequest): boolean => /\/namespaces\/[^/]+\/[^/]+\/./.test(path);
 
 const stale = ({ cluster }: World, age: number): RequestFault => ({
   kind: 'stale',
