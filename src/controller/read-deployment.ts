@@ -37,6 +37,21 @@ export async function readUnchanged(
 }
 
 /**
+ * What a stale list tells of the Deployment may be from before our own last marks, a rejection
+ * among them.
+ * @throws KUBERNETES_CONFLICT when it carries other marks than its watch has told
+ */
+export async function confirmMarks(
+  s: Snapshot,
+  effects: Effects,
+  signal: AbortSignal,
+): Promise<void> {
+  const { metadata } = await readDeployment(s, effects, signal);
+  const isOther = (mark: string) => metadata.annotations?.[mark] !== s.deployment.annotations[mark];
+  if (Object.values(marks).some(isOther)) throw outdated(`Deployment ${s.deployment.name}`);
+}
+
+/**
  * Somebody has opted out, or has asked for something, and the watch has not told: no generation
  * tells of that.
  */

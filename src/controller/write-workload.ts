@@ -26,7 +26,12 @@ import type { ReplicaSetView, ServiceView } from '../rollout/views.ts';
 import { encodeState } from '../spec/state-codec.ts';
 import type { Effects } from './effects.ts';
 import { outdated, unlessGone } from './outdated.ts';
-import { isAskedOtherwise, readDeployment, readUnchanged } from './read-deployment.ts';
+import {
+  confirmMarks,
+  isAskedOtherwise,
+  readDeployment,
+  readUnchanged,
+} from './read-deployment.ts';
 import { resumeNatively } from './write-deployment.ts';
 import { confirmAllToCanary, confirmLowered } from './write-route.ts';
 
@@ -165,7 +170,10 @@ export async function record(
   signal: AbortSignal,
 ): Promise<void> {
   const isForHand = state.pause?.by === 'route' && stateOf(s)?.pause === null;
-  if (isForHand) await confirmLowered(s, effects, signal);
+  if (isForHand) {
+    await confirmMarks(s, effects, signal);
+    await confirmLowered(s, effects, signal);
+  }
   await patchCanary([stateOperation(state)], s, effects, signal);
 }
 

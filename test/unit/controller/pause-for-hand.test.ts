@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import type { Effects } from '../../../src/controller/effects.ts';
 import { record } from '../../../src/controller/write-workload.ts';
 import { percent } from '../../../src/lib/units.ts';
+import { marks } from '../../../src/rollout/snapshot.ts';
 import type { RolloutState } from '../../../src/rollout/state.ts';
 import type { RouteRecord, RouteView } from '../../../src/rollout/views.ts';
 import { aRoute, aSnapshot, aState, at } from '../../builders/snapshot.ts';
@@ -15,14 +16,19 @@ async function recorded(
   state: RolloutState,
   is: number | Partial<RouteView>,
   before = aState(),
+  rejected?: string,
 ): Promise<readonly string[]> {
   const sent: string[] = [];
   const s = aSnapshot({ route: seen, state: before });
-  const raw = { metadata: { name: 'web', namespace: 'shop', uid: seen.uid } };
+  const named = { name: 'web', namespace: 'shop' };
+  const { uid, annotations } = s.deployment;
+  const marked = rejected === undefined ? {} : { [marks.rejected]: rejected };
+  const deployment = { metadata: { ...named, uid, annotations: { ...annotations, ...marked } } };
+  const raw = { metadata: { ...named, uid: seen.uid } };
   const client = {
     get: ({ resource: { kind } }: { readonly resource: { readonly kind: string } }) => {
       sent.push(`look at the ${kind}`);
-      return Promise.resolve(raw);
+      return Promise.resolve(kind === 'Deployment' ? deployment : raw);
     },
     jsonPatch: () => {
       sent.push('record');
@@ -37,8 +43,17 @@ async function recorded(
   return sent;
 }
 
-test('a rollout is paused for a hand after a look at the route', async () => {
-  expect(await recorded(pausedBy('route'), 1)).toEqual(['look at the HTTPRoute', 'record']);
+test('a rollout is paused for a hand after a look at Deployment and route', async () => {
+  const looks = ['look at the Deployment', 'look at the HTTPRoute'];
+  expect(await recorded(pausedBy('route'), 1)).toEqual([...looks, 'record']);
+});
+
+// The route had got back what it was, and a stale list denied the rejection that was the reason.
+test('but not when the Deployment carries a mark of ours that was not seen', async () => {
+  await expect(recorded(pausedBy('route'), 1, aState(), '[]')).rejects.toMatchObject({
+    code: 'KUBERNETES_CONFLICT',
+    message: expect.stringContaining('Deployment web') as string,
+  });
 });
 
 // A list that was stale showed the route as before the raise, and nobody had laid a hand on it.
@@ -50,6 +65,7 @@ test.each<[string, Partial<RouteView>]>([
 ])('but not when the route %s', async (_what, is) => {
   await expect(recorded(pausedBy('route'), is)).rejects.toMatchObject({
     code: 'KUBERNETES_CONFLICT',
+    message: expect.stringContaining('HTTPRoute web') as string,
   });
 });
 
