@@ -24,6 +24,14 @@ export interface Rollout {
   canBeTold: boolean;
 }
 
+/** What a write of a ReplicaSet goes by, and may be otherwise when it lands. */
+export interface AtWrite {
+  readonly version: string | undefined;
+  readonly replicas: number;
+  /** Percent that the route gives to the canary. */
+  readonly weight: number;
+}
+
 export interface Book {
   readonly world: World;
   readonly view: View;
@@ -49,8 +57,8 @@ export interface Book {
   readonly soundPins: Set<string>;
   /** By the version of the route that a write was asked for upon: the Deployment's, if there. */
   readonly replicasAtWrite: Map<string, number>;
-  /** By the name of the ReplicaSet that a write was asked for last: the Deployment's version. */
-  readonly versionsAtWrite: Map<string, string>;
+  /** By the name of the ReplicaSet: what was so when the last write of it was asked for. */
+  readonly atWriteOfSet: Map<string, AtWrite>;
   /** Requests that nobody could keep from being lost. */
   excusedLosses: number;
   /** Since when a state of things has lasted that may only be passing. */

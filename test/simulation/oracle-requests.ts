@@ -1,5 +1,5 @@
 import type { KubernetesRequest } from '../../src/kubernetes/transport.ts';
-import type { Book } from './oracle-book.ts';
+import type { AtWrite, Book } from './oracle-book.ts';
 import type { RouteTruth, SetTruth } from './oracle-view.ts';
 
 // What our processes knew when they asked for what comes true later.
@@ -19,10 +19,8 @@ export function followRequests(book: Book): void {
   const hear = ({ method, path, body }: KubernetesRequest) => {
     if (method === 'GET' && path === route) gaveAll = book.view.route()?.weight === 100;
     if (method === 'PATCH' && path === route) hearWrite(body, book);
-    if (method === 'PATCH' && path.startsWith(sets)) {
-      const version = book.view.deployment()?.version ?? '';
-      book.versionsAtWrite.set(path.slice(sets.length), version);
-    }
+    if (method === 'PATCH' && path.startsWith(sets))
+      book.atWriteOfSet.set(path.slice(sets.length), adoptable(book));
     if (method !== 'PATCH' || path !== service) return;
     const pin = pinIn(body);
     if (pin === undefined) return;
@@ -63,9 +61,15 @@ export const isBackToStable = ({ view }: Book): boolean =>
     return isOld && set.version === view.deployment()?.version;
   });
 
+/** What an adoption goes by, as it is now. */
+export function adoptable({ view }: Book): AtWrite {
+  const { version, replicas = 0 } = view.deployment() ?? {};
+  return { version, replicas, weight: view.route()?.weight ?? 0 };
+}
+
 /** The template was the canary's when its adoption was asked for, and is the stable one by now. */
 export const isAdoptedTooLate = ({ name, version }: SetTruth, book: Book): boolean =>
-  isBackToStable(book) && book.versionsAtWrite.get(name) === version;
+  isBackToStable(book) && book.atWriteOfSet.get(name)?.version === version;
 
 /**
  * Replicas that a raise must be sized for: those that the Deployment has, or had when it was asked

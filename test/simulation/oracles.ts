@@ -3,6 +3,7 @@ import type { Reading } from '../../src/metric-sources/metric-source.ts';
 import { answered, isBad, isGood } from './oracle-answers.ts';
 import { type Book, type Rollout, say } from './oracle-book.ts';
 import {
+  adoptable,
   followRequests,
   isAdoptedTooLate,
   isBackToStable,
@@ -72,7 +73,7 @@ export function createOracles(world: World, options: OracleOptions = {}): Oracle
     raisedByHand: false,
     soundPins: new Set(),
     replicasAtWrite: new Map(),
-    versionsAtWrite: new Map(),
+    atWriteOfSet: new Map(),
     excusedLosses: 0,
     since: new Map(),
     readings: 0,
@@ -390,19 +391,23 @@ function raisedAlready({ state }: SetTruth, rollout: Rollout, book: Book): void 
   if (book.raisedByHand && isStep && index > rollout.reached) arrived(index, rollout, book);
 }
 
-/** From here on there is no way back. */
+/**
+ * From here on there is no way back. A hand or an autoscaler may be quicker than the write: what
+ * was so when it was asked for will do.
+ */
 function onAdoption(set: SetTruth, book: Book): void {
-  const deployment = book.view.deployment();
-  const weight = book.view.route()?.weight ?? 0;
   const rollout = rolloutOf(set, book);
   if (rollout !== undefined) rollout.outcome = 'promotion';
   // The Deployment takes away what it adopts, and gateways follow us in their time.
   if (isAdoptedTooLate(set, book))
     book.excusedLosses += (book.world.traffic.rps * mostPropagation) / 1000;
-  if (weight !== 100) say(book, 'I10 order', `adopted at ${weight} %`);
+  const now = adoptable(book);
+  const before = book.atWriteOfSet.get(set.name) ?? now;
+  if (now.weight !== 100 && before.weight !== 100)
+    say(book, 'I10 order', `adopted at ${now.weight} %`);
   if (book.view.service('web')?.pin !== set.hash)
     say(book, 'I10 order', 'adopted while the Service leads to stable');
-  if (set.available < (deployment?.replicas ?? 0))
+  if (set.available < Math.min(now.replicas, before.replicas))
     say(book, 'S5 capacity', `adopted with ${set.available} pods`);
   if (isBad(book, set.version)) say(book, 'S2 false promotion', set.version);
   if (book.rejected.has(set.hash)) say(book, 'S4 rejected', 'a rejected revision was adopted');

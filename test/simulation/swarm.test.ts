@@ -63,6 +63,7 @@ test.each([
   [486_937_032, 1, 12, 'a hand raises what is rejected while nobody is there to undo it'],
   [486_939_386, 2, 3, 'a hand comes between the record of a promotion and its raise'],
   [2_095_864_876, 1, 20, 'a stale list of Deployments denies a rejection that is under way'],
+  [2_095_874_259, 2, 10, 'an autoscaler wants more pods while an adoption is under way'],
   [11_559, 2, 7, 'an autoscaler wants more pods while a raise is under way'],
   [17_562, 1, 17, 'the template goes back while the route is looked at before an adoption'],
   [80_000_573, 2, 10, 'a hand lowers what a hand has raised, and it is still too much'],
