@@ -16,6 +16,7 @@ import {
   routeCarries,
   routeWeight,
   type Snapshot,
+  servesWanted,
   since,
   stateOf,
   wantedRevision,
@@ -83,9 +84,7 @@ export const rules = {
     return end?.kind === 'superseded' ? withdraw(s, end.rule, end.because) : undefined;
   },
   unchanged: (s) =>
-    s.canary === undefined &&
-    s.stable?.templateHash === wantedRevision(s) &&
-    s.problems.length === 0
+    s.canary === undefined && servesWanted(s) && s.problems.length === 0
       ? answer('rest', { kind: 'rest' }, 'the template has not changed')
       : undefined,
   invalid: (s) =>
@@ -209,8 +208,6 @@ const isPausedByUs = (s: Snapshot): boolean =>
   (isMarked(s) || s.deployment.annotations[marks.originalProgressDeadline] !== undefined);
 
 const isPaused = (s: Snapshot): boolean => (stateOf(s)?.pause ?? null) !== null;
-
-const servesWanted = (s: Snapshot): boolean => s.stable?.templateHash === wantedRevision(s);
 
 const overturn = (s: Snapshot): Answer =>
   withdraw(s, overturning, 'the template was the stable one again before the canary was adopted');

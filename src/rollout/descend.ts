@@ -26,6 +26,7 @@ import {
   noticePending,
   rejectionOf,
   type Snapshot,
+  servesWanted,
   stateOf,
 } from './snapshot.ts';
 import type { Outcome } from './state.ts';
@@ -180,7 +181,7 @@ export const takeCanaryAway: readonly Condition[] = [
 const conclude: readonly Condition[] = [
   {
     name: 'template is the stable one',
-    met: (s, d) => !rejects(d) || s.spec?.onReject !== 'revert' || isStable(s),
+    met: (s, d) => !rejects(d) || s.spec?.onReject !== 'revert' || servesWanted(s),
     toward: (): Action => ({ kind: 'revert-template' }),
   },
   {
@@ -191,20 +192,14 @@ const conclude: readonly Condition[] = [
   canarySetGone,
   {
     ...tellsSuccess,
-    met: (s, d) => !isStable(s) || tellsSuccess.met(s, d),
+    met: (s, d) => !servesWanted(s) || tellsSuccess.met(s, d),
   },
   {
     name: 'rollout is over',
-    met: (s) => !isStable(s) || s.deployment.annotations[marks.rollout] === undefined,
+    met: (s) => !servesWanted(s) || s.deployment.annotations[marks.rollout] === undefined,
     toward: (): Action => ({ kind: 'finish-rollout' }),
   },
 ];
-
-/**
- * The template asks for what already serves: nothing is left to roll out, and pausing has no
- * purpose.
- */
-const isStable = (s: Snapshot): boolean => s.stable?.templateHash === s.deployment.templateHash;
 
 export const descend: readonly Condition[] = [
   ...takeTrafficOff,

@@ -1,4 +1,4 @@
-import { type Snapshot, stateOf, wantedRevision } from './snapshot.ts';
+import { type Snapshot, servesWanted, stateOf } from './snapshot.ts';
 
 /** Rule, and name of the outcome that is recorded first. */
 export const overturning = 'promotionOverturned';
@@ -9,11 +9,9 @@ export const overturning = 'promotionOverturned';
  * finished.
  */
 export const isOverturned = (s: Snapshot): boolean =>
-  s.adopted && (hasBegun(s) || (s.canary?.replicas === 0 && isTooLate(s)));
+  s.adopted && (hasBegun(s) || (s.canary?.replicas === 0 && servesWanted(s)));
 
 /** It is no promotion, or may not be one, while the Deployment decides whose pods to take away. */
-export const isPromoted = (s: Snapshot): boolean => s.adopted && !hasBegun(s) && !isTooLate(s);
+export const isPromoted = (s: Snapshot): boolean => s.adopted && !hasBegun(s) && !servesWanted(s);
 
 const hasBegun = (s: Snapshot): boolean => stateOf(s)?.outcome?.rule === overturning;
-
-const isTooLate = (s: Snapshot): boolean => s.stable?.templateHash === wantedRevision(s);

@@ -128,6 +128,9 @@ export const imagesKey = (images: Readonly<Record<string, string>>): string =>
 /** Hash that names the revision now asked for by the Deployment. */
 export const wantedRevision = (s: Snapshot): string => s.deployment.templateHash;
 
+/** What the template asks for serves already: nothing is left to roll out. */
+export const servesWanted = (s: Snapshot): boolean => s.stable?.templateHash === wantedRevision(s);
+
 /** Live state, when it can be read. */
 export const stateOf = (s: Snapshot): RolloutState | undefined =>
   s.state === 'unreadable' ? undefined : s.state;
