@@ -21,8 +21,10 @@ export class ControlLoop {
   readonly #sync: (key: string) => void;
   readonly #due = new Map<string, { readonly at: number; readonly cancel: () => void }>();
   readonly #failures = new Map<string, number>();
-  /** The key whose pass is making a write that leaves it nothing more to do. */
-  #settling: string | undefined;
+  /** The key of the pass under way. */
+  #running: string | undefined;
+  /** That pass is making a write that leaves it nothing more to do. */
+  #isSettling = false;
   #stopped = false;
 
   /**
@@ -35,7 +37,7 @@ export class ControlLoop {
   }
 
   enqueue(key: string, afterMillis: number = this.#timing.delayMillis): void {
-    if (this.#stopped || key === this.#settling) return;
+    if (this.#stopped || (this.#isSettling && key === this.#running)) return;
     const { clock } = this.#timing;
     const at = clock.monotonic() + afterMillis;
     const planned = this.#due.get(key);
@@ -46,15 +48,15 @@ export class ControlLoop {
   }
 
   /**
-   * Makes a write of a pass after which another pass over its key would find nothing to do: that
-   * commit does not ask for one.
+   * Makes a write of the pass under way after which another one over its key would find nothing to
+   * do: that commit does not ask for one.
    */
-  settle<T>(key: string, write: () => T): T {
-    this.#settling = key;
+  settle<T>(write: () => T): T {
+    this.#isSettling = true;
     try {
       return write();
     } finally {
-      this.#settling = undefined;
+      this.#isSettling = false;
     }
   }
 
@@ -66,6 +68,7 @@ export class ControlLoop {
 
   #run(key: string): void {
     this.#due.delete(key);
+    this.#running = key;
     try {
       this.#sync(key);
       this.#failures.delete(key);

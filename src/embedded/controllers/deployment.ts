@@ -236,6 +236,6 @@ export class DeploymentController implements Controller {
     const write = () => this.#context.server.objects.update(target, asJson(body), managerOptions);
     // What is complete by it is cleaned up in the pass after it; else nothing is left to do.
     const completes = isComplete(d, body.status) && !isComplete(d, d.status);
-    return asDeployment(completes ? write() : this.#loop.settle(keyOf(d), write));
+    return asDeployment(completes ? write() : this.#loop.settle(write));
   };
 }

@@ -97,7 +97,7 @@ export class EndpointSliceController implements Controller {
           slice.metadata.deletionTimestamp === undefined,
       );
     const groups = assign(pods, slices, spec.publishNotReadyAddresses === true);
-    this.#loop.settle(key, () =>
+    this.#loop.settle(() =>
       groups.forEach((endpoints, i) => {
         const slice = slices[i];
         const ports = portsOf(service, pods[0]);

@@ -94,14 +94,14 @@ export class GatewayController implements Controller {
     const key = what === 'class' ? keys.classes : what === 'gateway' ? keys.gateways : keys.routes;
     const object = store.read(key, namespace, name);
     if (object === undefined || object.metadata.deletionTimestamp !== undefined) return;
-    if (what === 'class') this.#syncClass(place, object);
-    else if (what === 'gateway') this.#syncGateway(place, object);
-    else this.#syncRoute(place, object);
+    if (what === 'class') this.#syncClass(object);
+    else if (what === 'gateway') this.#syncGateway(object);
+    else this.#syncRoute(object);
   }
 
-  #syncClass(place: string, object: KubernetesObject): void {
+  #syncClass(object: KubernetesObject): void {
     if (asObject(object.spec).controllerName !== gatewayController) return;
-    this.#write(place, this.#resources.classes, object, {
+    this.#write(this.#resources.classes, object, {
       conditions: this.#conditions(object, asObject(object.status), [
         {
           type: 'Accepted',
@@ -122,7 +122,7 @@ export class GatewayController implements Controller {
     return found !== undefined && asObject(found.spec).controllerName === gatewayController;
   }
 
-  #syncGateway(place: string, gateway: KubernetesObject): void {
+  #syncGateway(gateway: KubernetesObject): void {
     if (!this.#serves(gateway)) return;
     const old = asObject(gateway.status);
     const ready: readonly Condition[] = [
@@ -161,7 +161,7 @@ export class GatewayController implements Controller {
           ]),
         };
       });
-    this.#write(place, this.#resources.gateways, gateway, {
+    this.#write(this.#resources.gateways, gateway, {
       addresses: [{ type: 'IPAddress', value: '10.244.255.10' }],
       conditions: this.#conditions(gateway, old, ready),
       listeners,
@@ -187,7 +187,7 @@ export class GatewayController implements Controller {
     );
   }
 
-  #syncRoute(place: string, route: KubernetesObject): void {
+  #syncRoute(route: KubernetesObject): void {
     const old = asArray(asObject(route.status).parents).map(asObject);
     const refused = this.#refusal();
     const foreign = old.filter((parent) => parent.controllerName !== gatewayController);
@@ -216,7 +216,7 @@ export class GatewayController implements Controller {
         ];
       });
     if (own.length + foreign.length === 0 && old.length === 0) return;
-    this.#write(place, this.#resources.routes, route, { parents: [...foreign, ...own] });
+    this.#write(this.#resources.routes, route, { parents: [...foreign, ...own] });
   }
 
   /** Whether every backend exists and may be used. */
@@ -292,13 +292,11 @@ export class GatewayController implements Controller {
     });
   }
 
-  #write(place: string, resource: Resource, object: KubernetesObject, status: JsonObject): void {
+  #write(resource: Resource, object: KubernetesObject, status: JsonObject): void {
     if (equalJson(object.status, status)) return;
     const target = targetOf(resource, object, 'status');
     const { objects } = this.#context.server;
-    this.#loop.settle(place, () =>
-      objects.update(target, { ...asJson(object), status }, { manager }),
-    );
+    this.#loop.settle(() => objects.update(target, { ...asJson(object), status }, { manager }));
   }
 }
 

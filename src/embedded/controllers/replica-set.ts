@@ -85,7 +85,7 @@ export class ReplicaSetController implements Controller {
     const active = all.filter(isPodActive);
     // The status tells of what was just made or deleted, too.
     if (rs.metadata.deletionTimestamp === undefined)
-      this.#loop.settle(key, () => this.#resize(rs, active));
+      this.#loop.settle(() => this.#resize(rs, active));
     this.#syncStatus(
       rs,
       store
@@ -169,7 +169,7 @@ export class ReplicaSetController implements Controller {
     if (equalJson(status, rs.status)) return;
     const target = targetOf(this.#sets, asStored(rs), 'status');
     const { objects } = this.#context.server;
-    this.#loop.settle(keyOf(rs), () =>
+    this.#loop.settle(() =>
       objects.modify(target, (current) => ({ ...asJson(current), status }), managerOptions),
     );
   }
