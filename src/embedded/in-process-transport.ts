@@ -54,24 +54,13 @@ function toApiRequest(parts: InProcessParts, request: KubernetesRequest): ApiReq
 
 /** Nobody writes to the query of a request, so that all without one share this. */
 const noQuery = new URLSearchParams();
-/** Most requests with a query ask the same as the last one: that is a client's name. */
-let last: { readonly query: Query; readonly search: URLSearchParams } | undefined;
 
 function toSearch(query: Query | undefined): URLSearchParams {
   if (query === undefined) return noQuery;
-  if (last !== undefined && asksAll(last.query, query) && asksAll(query, last.query))
-    return last.search;
   const search = new URLSearchParams();
   for (const [key, value] of Object.entries(query))
     if (value !== undefined) search.set(key, String(value));
-  last = { query, search };
   return search;
-}
-
-/** Whether a query asks everything that another one does. */
-function asksAll(query: Query, other: Query): boolean {
-  for (const key in other) if (query[key] !== other[key]) return false;
-  return true;
 }
 
 async function perform(

@@ -54,12 +54,10 @@ export function applyPatch(
   }
   if (!isObject(patch))
     throw badRequest('json: cannot unmarshal array into Go value of type map[string]interface {}');
-  const { apiVersion, kind } = before;
-  if (type === 'merge' || shape === undefined || resource.custom) {
-    const silent = patch.apiVersion === undefined && patch.kind === undefined;
-    return asObject(mergePatch(target, silent ? patch : { ...patch, apiVersion, kind }));
-  }
-  return asObject(strategicMerge(shape, target, { ...patch, apiVersion, kind }));
+  const named = { ...patch, apiVersion: before.apiVersion, kind: before.kind };
+  if (type === 'merge' || shape === undefined || resource.custom)
+    return asObject(mergePatch(target, named));
+  return asObject(strategicMerge(shape, target, named));
 }
 
 type Plan = {
