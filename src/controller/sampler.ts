@@ -6,7 +6,8 @@ import type {
   MetricSource,
   Reading,
 } from '../metric-sources/metric-source.ts';
-import { nextTick, type PollStream, windowOf } from '../metric-sources/poll-stream.ts';
+import { type PollStream, windowOf } from '../metric-sources/poll-stream.ts';
+import { nextTick } from '../metric-sources/poll-timing.ts';
 import type { CompiledCheck } from '../metric-sources/template.ts';
 import type { Readings } from './evidence.ts';
 import { afterRead, fullBudget, queriesPerInterval } from './query-budget.ts';

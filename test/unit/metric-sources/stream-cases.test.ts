@@ -5,12 +5,12 @@ import type { Arm, Reading, Series } from '../../../src/metric-sources/metric-so
 import { unusable } from '../../../src/metric-sources/metric-source.ts';
 import {
   advance,
-  nextTick,
   openStream,
   resumeStream,
   storedStream,
   windowOf,
 } from '../../../src/metric-sources/poll-stream.ts';
+import { nextTick } from '../../../src/metric-sources/poll-timing.ts';
 import { firstOf } from './rows.ts';
 
 const since = 1_000_000;
