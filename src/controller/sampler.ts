@@ -7,7 +7,7 @@ import type {
   Reading,
 } from '../metric-sources/metric-source.ts';
 import { type PollStream, windowOf } from '../metric-sources/poll-stream.ts';
-import { nextTick } from '../metric-sources/poll-timing.ts';
+import { nextTick, untilDue } from '../metric-sources/poll-timing.ts';
 import type { CompiledCheck } from '../metric-sources/template.ts';
 import type { Readings } from './evidence.ts';
 import { afterRead, fullBudget, queriesPerInterval } from './query-budget.ts';
@@ -79,7 +79,7 @@ async function loop(
   while (!signal.aborted) {
     const mine = [...rollouts].flatMap(([key, sampled]) => wanted(key, sampled, name));
     if (mine.length === 0) {
-      await idle(wake, signal);
+      await idle(wake, signal, clock);
       continue;
     }
     const at = clock.now();
@@ -95,6 +95,9 @@ async function loop(
     budget = left;
     const pause = Math.max(next.due, wait);
     await sleep(clock, millis(Math.min(pause, 15_000)), signal).catch(() => undefined);
+    // Passes have taken the answers in: what these brought is not asked for a second time.
+    const early = untilNext(name, rollouts, clock.now());
+    if (early > 0) await idle(wake, signal, clock, early);
   }
 }
 
@@ -167,10 +170,25 @@ function nextRead(
   };
 }
 
-/** Until a rollout wants evidence. */
-function idle(wake: Set<() => void>, signal: AbortSignal): Promise<void> {
+/** Until the first rollout that asks this source can have new samples; 0 where none asks. */
+function untilNext(source: string, rollouts: ReadonlyMap<string, Sampled>, now: Instant): Millis {
+  const spans = [...rollouts.values()]
+    .filter(({ checks }) => checks.some((check) => check.source === source))
+    .map((sampled) => untilDue(sampled.stream(), now));
+  return millis(spans.length === 0 ? 0 : Math.min(...spans));
+}
+
+/** Until another rollout wants evidence, or for `span`. */
+function idle(
+  wake: Set<() => void>,
+  signal: AbortSignal,
+  clock: Clock,
+  span?: Millis,
+): Promise<void> {
   return new Promise((resolve) => {
+    const cancel = span === undefined ? () => undefined : clock.after(span, () => done());
     const done = () => {
+      cancel();
       wake.delete(done);
       signal.removeEventListener('abort', done);
       resolve();

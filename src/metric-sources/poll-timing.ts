@@ -18,14 +18,27 @@ export function wasEarly(
 }
 
 /**
+ * How long until the scrape after the last poll should have been stored, at most Δ; 0 from then on,
+ * and while nothing is known.
+ */
+export function untilDue({ cursor, isSlow }: PollStream, at: Instant): Millis {
+  if (cursor === undefined) return millis(0);
+  const { interval, boundary } = cursor;
+  const due = boundary + interval + (isSlow ? slowScrape : quickScrape);
+  return millis(Math.min(interval, Math.max(0, due - at)));
+}
+
+/**
  * When to ask next: soon after the next scrape should have been stored, a few times more while it
  * is late, and once per Δ when it does not come.
  */
-export function nextTick({ cursor, isSlow }: PollStream, at: Instant, fallback: Millis): Millis {
+export function nextTick(stream: PollStream, at: Instant, fallback: Millis): Millis {
+  const { cursor, isSlow } = stream;
   if (cursor === undefined) return fallback;
   const { interval, boundary } = cursor;
   const delay = isSlow ? slowScrape : quickScrape;
-  const due = boundary + interval + delay;
-  if (at < due) return millis(Math.min(interval, Math.max(delay, due - at)));
-  return at - due < interval ? millis(Math.max(slowScrape, interval / 4)) : interval;
+  const early = untilDue(stream, at);
+  if (early > 0) return millis(Math.min(interval, Math.max(delay, early)));
+  const late = at - boundary - interval - delay;
+  return late < interval ? millis(Math.max(slowScrape, interval / 4)) : interval;
 }

@@ -10,7 +10,11 @@ import { virtualClock } from '../../builders/virtual-clock.ts';
 const interval = seconds(1);
 
 /** Rollouts whose pods are scraped once a second, each at a moment of its own. */
-function sampling(phases: readonly number[], checks: readonly string[], stored = 100) {
+function sampling(
+  phases: readonly number[],
+  checks: readonly string[],
+  { stored = 100, taking = 0 } = {},
+) {
   const clock = virtualClock();
   const stop = new AbortController();
   const reads: number[] = [];
@@ -39,15 +43,25 @@ function sampling(phases: readonly number[], checks: readonly string[], stored =
       ...open,
       cursor: { interval, boundary: instant(boundary) },
     });
-    const take: Sampled['take'] = ({ at }) => {
+    const count = (at: number) => {
       const last = Math.floor((at - stored - phase) / interval) * interval + phase;
       if (last > boundary) waited.push(at - last - stored);
       boundary = Math.max(boundary, last);
     };
+    const take: Sampled['take'] = ({ at }) => {
+      if (taking === 0) count(at);
+      else clock.after(millis(taking), () => count(at));
+    };
     sampler.set(`shop/web-${i}`, { names: {} as Sampled['names'], checks: compiled, stream, take });
   });
   void sampler.run(stop.signal);
-  return { clock, stop, reads, waited, queries: () => queries };
+  /** Of another rollout nothing is known yet. */
+  const add = (key: string) => {
+    const stream = () => openStream(clock.now(), []);
+    const take = () => undefined;
+    sampler.set(key, { names: {} as Sampled['names'], checks: compiled, stream, take });
+  };
+  return { clock, stop, reads, waited, queries: () => queries, add };
 }
 
 const everyPhase = Array.from({ length: 200 }, (_, i) => i * 5);
@@ -76,13 +90,30 @@ describe('200 rollouts that are scraped at different moments', () => {
 });
 
 test('one rollout is asked for again soon when its samples are late', async () => {
-  const { clock, stop, reads } = sampling([0], ['errors', 'latency'], 400);
+  const { clock, stop, reads } = sampling([0], ['errors', 'latency'], { stored: 400 });
   await clock.advance(seconds(20));
   stop.abort();
   const within = reads.filter((at) => at >= 10_000).map((at) => at % interval);
   // Due 100 ms after each scrape, and stored after 400; the budget allows two reads an interval.
   expect(within.slice(0, 4)).toEqual([100, 500, 100, 500]);
   expect(within).toHaveLength(20);
+});
+
+test('what a pass takes in after a moment is not asked for a second time', async () => {
+  const { clock, stop, reads } = sampling([0], ['errors'], { taking: 5 });
+  await clock.advance(seconds(20));
+  stop.abort();
+  const within = reads.filter((at) => at >= 10_000).map((at) => at % interval);
+  expect(within).toEqual(Array.from({ length: 10 }, () => 100));
+});
+
+test('a rollout that begins while another waits for its samples is asked for at once', async () => {
+  const { clock, stop, reads, add } = sampling([0], ['errors'], { taking: 5 });
+  await clock.advance(millis(10_500));
+  add('shop/other');
+  await clock.advance(millis(1));
+  stop.abort();
+  expect(reads.at(-1)).toBe(10_500);
 });
 
 test('what was not asked is not saved up, and what is too much does not stop the evidence', () => {
