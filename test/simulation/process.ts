@@ -93,17 +93,17 @@ export class Process {
     };
     return {
       stream: async (path, query, signal) => {
-        if (!this.#alive) return never;
+        if (!this.#alive) return never();
         return this.#gated(await transport.stream(path, query, signal));
       },
       request: async (request, signal) => {
-        if (!this.#alive) return never;
+        if (!this.#alive) return never();
         const counts = isWrite(request);
         if (counts) this.#writes += 1;
         const due = counts && this.#writes === killAt?.write;
         if (due && killAt?.moment === 'before') {
           die();
-          return never;
+          return never();
         }
         try {
           const answer = await transport.request(request, signal);
@@ -131,11 +131,12 @@ export class Process {
   /** Resolves while it runs, later while it is stopped, and never when it is dead. */
   async #running(): Promise<void> {
     await this.#stopped?.resumed;
-    if (!this.#alive) await never;
+    if (!this.#alive) await never();
   }
 }
 
-const never = new Promise<never>(() => undefined);
+/** One for each who waits: a promise that all share would keep everything that waits for it. */
+const never = (): Promise<never> => new Promise(() => undefined);
 
 /** Events, Leases and dry runs change nothing that a rollout depends on. */
 export const isWrite = ({ method, path, query }: KubernetesRequest): boolean =>
