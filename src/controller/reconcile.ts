@@ -197,14 +197,17 @@ function ofThisStep(verdict: Verdict, evidence: EvidenceState, s: Snapshot): Ver
 }
 
 /**
- * A rollout under way is looked at once a second even if nothing is heard: guards and deadlines
- * pass by time alone.
+ * A rollout under way is looked at so often even if nothing is heard: guards and deadlines pass by
+ * time alone. A little more than the shortest scrape interval: where polls come once a second, they
+ * alone wake it.
  */
+const longestUnseen = millis(1250);
+
 function waitFor(asked: Millis | undefined, decision: Decision, s: Snapshot): Next {
   const spans = [
     asked,
     decision.lookAgain,
-    stateOf(s) === undefined ? undefined : (1000 as Millis),
+    stateOf(s) === undefined ? undefined : longestUnseen,
   ];
   const known = spans.filter((span) => span !== undefined);
   return known.length === 0
