@@ -1,9 +1,7 @@
 import type { CheckPrior, Poll } from '../analysis/counts.ts';
 import type { EvidenceState } from '../analysis/evidence.ts';
-import type { ExplainedCheck } from '../analysis/explained.ts';
 import type { AnalysisPolicy } from '../analysis/policy.ts';
 import type { PodLives } from '../analysis/restart-counts.ts';
-import type { Verdict } from '../analysis/verdict.ts';
 import type { Instant } from '../lib/units.ts';
 import type { Unusable } from '../metric-sources/metric-source.ts';
 import type { PollStream } from '../metric-sources/poll-stream.ts';
@@ -12,13 +10,6 @@ import type { Decision } from '../rollout/decision.ts';
 import type { RestartedPod, RolloutState } from '../rollout/state.ts';
 import type { Since } from '../rollout/views.ts';
 import type { Readings } from './evidence.ts';
-
-/** What the figures of the checks in the metrics were made of. */
-export interface ShownChecks {
-  readonly evidence: EvidenceState | undefined;
-  readonly verdict: Verdict['kind'];
-  readonly polled: readonly ExplainedCheck[] | undefined;
-}
 
 /**
  * What one process remembers of one rollout between passes: since when something has been so, and
@@ -63,9 +54,6 @@ export interface RolloutMemory {
   told: string | undefined;
   /** Share of α that was last told to be left; undefined: nothing was told. */
   alphaTold: number | undefined;
-  /** The poll whose intervals are in the metrics, and since when. */
-  polled: { readonly at: Instant; readonly checks: readonly ExplainedCheck[] } | undefined;
-  shown: ShownChecks | undefined;
   /** Ids of notices handed to the outbox by this process. */
   enqueued: Set<string>;
   /** The rollout is in the metrics. */
@@ -107,8 +95,6 @@ export const emptyMemory = (): RolloutMemory => ({
   decision: undefined,
   told: undefined,
   alphaTold: undefined,
-  polled: undefined,
-  shown: undefined,
   enqueued: new Set(),
   counted: false,
   ended: false,

@@ -204,11 +204,7 @@ function ofThisStep(verdict: Verdict, evidence: EvidenceState, s: Snapshot): Ver
 const longestUnseen = millis(1250);
 
 function waitFor(asked: Millis | undefined, decision: Decision, s: Snapshot): Next {
-  const spans = [
-    asked,
-    decision.lookAgain,
-    stateOf(s) === undefined ? undefined : longestUnseen,
-  ];
+  const spans = [asked, decision.lookAgain, stateOf(s) === undefined ? undefined : longestUnseen];
   const known = spans.filter((span) => span !== undefined);
   return known.length === 0
     ? { kind: 'idle' }

@@ -1,8 +1,7 @@
 import type { EvidenceState } from '../analysis/evidence.ts';
-import type { ExplainedCheck } from '../analysis/explained.ts';
-import type { Interval } from '../analysis/interval.ts';
 import { lossWords } from '../analysis/loss-words.ts';
-import { type Millis, millis, seconds } from '../lib/units.ts';
+import type { Verdict } from '../analysis/verdict.ts';
+import { type Millis, millis } from '../lib/units.ts';
 import { blamed } from '../notifiers/facts.ts';
 import type { Decision } from '../rollout/decision.ts';
 import type { NextWrite } from '../rollout/mechanism.ts';
@@ -12,10 +11,11 @@ import { refusal } from '../rollout/request.ts';
 import type { Problem } from '../rollout/rollout-spec.ts';
 import { carriedIndex, routeWeight, type Snapshot, stateOf } from '../rollout/snapshot.ts';
 import type { RolloutState } from '../rollout/state.ts';
+import type { CheckFigures } from '../telemetry/rollout-gauges.ts';
 import { aboutDeployment } from './event-sink.ts';
-import type { RolloutMemory, ShownChecks } from './memory.ts';
+import type { RolloutMemory } from './memory.ts';
 import type { Parts } from './parts.ts';
-import { lastPoll } from './poll-book.ts';
+import { lastPoll, type PollBook } from './poll-book.ts';
 import { keyOf } from './sample.ts';
 import { checkSummaries } from './summary.ts';
 
@@ -115,14 +115,21 @@ function tellMetrics(s: Snapshot, decision: Decision, memory: RolloutMemory, par
   });
   const { verdict } = s;
   if (verdict === undefined) return;
-  const polled = polledChecks(s, state, memory, parts);
-  const shown = { evidence: memory.evidence, verdict: verdict.kind, polled };
-  if (isShown(shown, memory.shown)) return;
-  memory.shown = shown;
+  parts.metrics.checks(rollout, () => checkFigures(s, state, verdict, parts.polls));
+}
+
+/** Made when the page is read: its intervals take long, and most passes are seen by nobody. */
+function checkFigures(
+  s: Snapshot,
+  state: RolloutState,
+  verdict: Verdict,
+  polls: PollBook,
+): readonly CheckFigures[] {
   const summaries = checkSummaries(s);
-  parts.metrics.checks(
-    rollout,
-    verdict.checks.map((check, i) => ({
+  const poll = lastPoll(polls, keyOf(s), state);
+  return verdict.checks.map((check, i) => {
+    const excess = poll?.checks.find((one) => one.check === check.check)?.excess;
+    return {
       check: check.check,
       dryRun: check.dryRun,
       verdict: verdict.kind,
@@ -133,43 +140,9 @@ function tellMetrics(s: Snapshot, decision: Decision, memory: RolloutMemory, par
       evidenceThreshold: verdict.threshold,
       promotionEvidence: check.promotion ?? 0,
       promotionThreshold: check.promotionNeeded,
-      ...excessOf(polled, check.check),
-    })),
-  );
-}
-
-/** Most passes bring no poll, and what they would write is there already. */
-const isShown = (now: ShownChecks, before: ShownChecks | undefined): boolean =>
-  now.evidence !== undefined &&
-  now.evidence === before?.evidence &&
-  now.verdict === before.verdict &&
-  now.polled === before.polled;
-
-/** Intervals are looked at as often as metrics are scraped, and not at each poll. */
-const excessEvery = seconds(10);
-
-function polledChecks(
-  s: Snapshot,
-  state: RolloutState,
-  memory: RolloutMemory,
-  parts: Parts,
-): readonly ExplainedCheck[] | undefined {
-  const { polled } = memory;
-  // Where nothing was known yet, the next poll may know.
-  const known = polled?.checks.some(({ excess }) => excess !== null) === true;
-  if (polled === undefined || !known || s.now - polled.at >= excessEvery) {
-    const poll = lastPoll(parts.polls, keyOf(s), state);
-    memory.polled = poll === undefined ? undefined : { at: s.now, checks: poll.checks };
-  }
-  return memory.polled?.checks;
-}
-
-function excessOf(
-  polled: readonly ExplainedCheck[] | undefined,
-  name: string,
-): { readonly excess?: Interval } {
-  const excess = polled?.find(({ check }) => check === name)?.excess;
-  return excess ? { excess } : {};
+      ...(excess ? { excess } : {}),
+    };
+  });
 }
 
 /** Gone without an end of its own: taken back, or another revision took its place. */

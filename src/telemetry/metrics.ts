@@ -1,41 +1,20 @@
 import type { Registry } from 'prom-client';
 import type { Clock } from '../lib/clock.ts';
-import { type Millis, type Percent, toSeconds } from '../lib/units.ts';
+import { type Millis, toSeconds } from '../lib/units.ts';
 import type { RuleName } from '../rollout/decide.ts';
 import type { NoticeKind } from '../rollout/notice.ts';
-import type { Outcome, Phase } from '../rollout/state.ts';
+import type { Outcome } from '../rollout/state.ts';
 import { createInstruments, type Instruments } from './instruments.ts';
 import { createLabelBounds } from './label-bounds.ts';
-import { createLiveSeries, type LiveSeries, type RolloutName } from './live-series.ts';
+import { createLiveSeries, type RolloutName } from './live-series.ts';
+import {
+  type CheckFigures,
+  createRolloutGauges,
+  type RolloutFigures,
+  type RolloutGauges,
+  rolloutGauges,
+} from './rollout-gauges.ts';
 import { createHolds, createTotals, type Holds, type Totals } from './scrape-reads.ts';
-
-export interface RolloutFigures {
-  readonly phase: Phase;
-  /** As observed on the route. */
-  readonly weight: Percent;
-  /** 1-based; 0 before the first. */
-  readonly step: number;
-  readonly steps: number;
-  readonly exposedRequests: number;
-  readonly failedRequests: number;
-  /** Why the weight is held; undefined while it is not. */
-  readonly hold: string | undefined;
-}
-
-export interface CheckFigures {
-  readonly check: string;
-  /** It never acts: it has evidence, but no verdict and no threshold that could be reached. */
-  readonly dryRun: boolean;
-  readonly verdict: 'pass' | 'fail' | 'inconclusive';
-  readonly canaryRatio: number;
-  readonly stableRatio: number;
-  readonly evidence: number;
-  readonly evidenceThreshold: number;
-  readonly promotionEvidence: number;
-  readonly promotionThreshold: number;
-  /** By how much the canary's bad share exceeds stable's, as ratios; absent while unknown. */
-  readonly excess?: { readonly low: number; readonly high: number };
-}
 
 export interface RequestFigures {
   readonly verb: string;
@@ -55,8 +34,8 @@ export interface Metrics {
   rolloutStarted(rollout: RolloutName): void;
   /** Once per pass over a rollout that is under way. */
   rollout(rollout: RolloutName, figures: RolloutFigures): void;
-  /** Replaces the rollout's checks. */
-  checks(rollout: RolloutName, checks: readonly CheckFigures[]): void;
+  /** Replaces the rollout's checks; `read` is called when the page is asked for, if at all. */
+  checks(rollout: RolloutName, read: () => readonly CheckFigures[]): void;
   rolloutEnded(rollout: RolloutName, outcome: Outcome['kind'], rule: string, took: Millis): void;
   /** The rollout is over: removes its series, not what is known of its outcome. */
   forget(rollout: RolloutName): void;
@@ -114,8 +93,6 @@ const noticeKinds: Readonly<Record<NoticeKind, true>> = {
   superseded: true,
 };
 
-const verdictValue = { pass: 1, inconclusive: 0, fail: -1 } as const;
-
 export function createMetrics({ registry, clock, build, nodeVersion }: MetricsParts): Metrics {
   const bound = createLabelBounds();
   const totals = createTotals();
@@ -133,12 +110,15 @@ export function createMetrics({ registry, clock, build, nodeVersion }: MetricsPa
       for (const [resource, read] of staleness)
         is.watchStaleness.set({ resource }, spanSeconds(read()));
     },
+    // The page reads them in an order of its own.
+    ...Object.fromEntries(rolloutGauges.map((key) => [key, () => gauges.show()])),
   });
+  const gauges = createRolloutGauges(is, bound, () => is.errors.inc({ code: 'BUG' }));
   is.build.set({ ...build, node_version: nodeVersion }, 1);
   is.leader.set(0);
   for (const outcome of ['ok', 'error', 'invariant']) is.reconcileDuration.zero({ outcome });
   return {
-    ...rolloutMetrics(is, bound, holds, clock),
+    ...rolloutMetrics(is, bound, holds, gauges, clock),
     ...metricSourceMetrics(is, bound, totals),
     ...kubernetesMetrics(is, bound, staleness),
     ...noticeMetrics(is, bound),
@@ -155,12 +135,17 @@ const spanSeconds = (span: Millis): number =>
 
 type Bound = ReturnType<typeof createLabelBounds>;
 
-function rolloutMetrics(is: Instruments, bound: Bound, holds: Holds, clock: Clock) {
-  const live = createLiveSeries();
+function rolloutMetrics(
+  is: Instruments,
+  bound: Bound,
+  holds: Holds,
+  gauges: RolloutGauges,
+  clock: Clock,
+) {
   const outcomes = createLiveSeries();
   const forget = (rollout: RolloutName) => {
     holds.set(rollout.namespace, rollout.deployment, undefined);
-    live.remove(rollout);
+    gauges.remove(rollout);
   };
   return {
     rolloutStarted: ({ namespace: name }) => {
@@ -170,17 +155,11 @@ function rolloutMetrics(is: Instruments, bound: Bound, holds: Holds, clock: Cloc
       for (const rule of rollbackRules) is.rollbacks.inc({ namespace, rule }, 0);
     },
     rollout: (rollout, figures) => {
-      live.set(rollout, is.weight, figures.weight);
-      live.set(rollout, is.step, figures.step);
-      live.set(rollout, is.steps, figures.steps);
-      live.set(rollout, is.exposed, figures.exposedRequests);
-      live.set(rollout, is.failed, figures.failedRequests);
-      live.setAll(rollout, is.phase, [{ value: 1, extra: { phase: figures.phase } }]);
       const reason = figures.hold === undefined ? undefined : bound('reason', figures.hold);
       holds.set(rollout.namespace, rollout.deployment, reason);
-      live.setAll(rollout, is.hold, reason === undefined ? [] : [{ value: 1, extra: { reason } }]);
+      gauges.rollout(rollout, figures);
     },
-    checks: (rollout, checks) => setChecks(is, live, rollout, checks, bound),
+    checks: (rollout, read) => gauges.checks(rollout, read),
     rolloutEnded: (rollout, outcome, ruleName, took) => {
       const rule = bound('rule', ruleName);
       const namespace = bound('namespace', rollout.namespace);
@@ -202,40 +181,6 @@ function rolloutMetrics(is: Instruments, bound: Bound, holds: Holds, clock: Cloc
     firstFailureToCut: (took) => is.failureToCut.observe(spanSeconds(took)),
   } satisfies Partial<Metrics>;
 }
-
-function setChecks(
-  is: Instruments,
-  live: LiveSeries,
-  rollout: RolloutName,
-  checks: readonly CheckFigures[],
-  bound: Bound,
-): void {
-  const columns = [
-    [is.verdict, acting((c) => verdictValue[c.verdict])],
-    [is.canaryRatio, (c: CheckFigures) => c.canaryRatio],
-    [is.stableRatio, (c: CheckFigures) => c.stableRatio],
-    [is.evidence, (c: CheckFigures) => c.evidence],
-    [is.evidenceThreshold, acting((c) => c.evidenceThreshold)],
-    [is.promotionEvidence, (c: CheckFigures) => c.promotionEvidence],
-    [is.promotionThreshold, acting((c) => c.promotionThreshold)],
-    [is.excessLow, (c: CheckFigures) => c.excess?.low],
-    [is.excessHigh, (c: CheckFigures) => c.excess?.high],
-  ] as const;
-  for (const [gauge, read] of columns) {
-    const points = checks.flatMap((figures) => {
-      const value = read(figures);
-      return value === undefined
-        ? []
-        : [{ value, extra: { check: bound('check', figures.check) } }];
-    });
-    live.setAll(rollout, gauge, points);
-  }
-}
-
-const acting =
-  (read: (figures: CheckFigures) => number) =>
-  (figures: CheckFigures): number | undefined =>
-    figures.dryRun ? undefined : read(figures);
 
 const metricSourceMetrics = (is: Instruments, bound: Bound, totals: Totals) =>
   ({

@@ -35,7 +35,7 @@ async function metricsText(evidence: number): Promise<string> {
     exposedRequests: 40,
     failedRequests: 2,
   });
-  metrics.checks(rolloutName, [
+  metrics.checks(rolloutName, () => [
     {
       check: 'errors',
       dryRun: false,

@@ -2,13 +2,8 @@ import { Registry } from 'prom-client';
 import { beforeEach, expect, test } from 'vitest';
 import { millis, minutes, percent, seconds } from '../../../src/lib/units.ts';
 import type { RolloutName } from '../../../src/telemetry/live-series.ts';
-import {
-  type CheckFigures,
-  createMetrics,
-  type Metrics,
-  outcomesKept,
-  type RolloutFigures,
-} from '../../../src/telemetry/metrics.ts';
+import { createMetrics, type Metrics, outcomesKept } from '../../../src/telemetry/metrics.ts';
+import type { CheckFigures, RolloutFigures } from '../../../src/telemetry/rollout-gauges.ts';
 import { type VirtualClock, virtualClock } from '../../builders/virtual-clock.ts';
 
 let clock: VirtualClock;
@@ -102,12 +97,12 @@ test('time in a hold grows while it lasts, by reason', async () => {
 });
 
 test('checks are replaced as a whole', async () => {
-  metrics.checks(web, [check(), check({ check: 'latency', verdict: 'fail' })]);
+  metrics.checks(web, () => [check(), check({ check: 'latency', verdict: 'fail' })]);
   expect(await lines('haldane_check_verdict')).toEqual([
     'haldane_check_verdict{namespace="shop",deployment="web",check="errors"} 0',
     'haldane_check_verdict{namespace="shop",deployment="web",check="latency"} -1',
   ]);
-  metrics.checks(web, [check({ verdict: 'pass', evidence: Number.POSITIVE_INFINITY })]);
+  metrics.checks(web, () => [check({ verdict: 'pass', evidence: Number.POSITIVE_INFINITY })]);
   expect(await lines('haldane_check_')).toEqual([
     'haldane_check_verdict{namespace="shop",deployment="web",check="errors"} 1',
     'haldane_check_canary_ratio{namespace="shop",deployment="web",check="errors"} 0.041',
@@ -119,8 +114,35 @@ test('checks are replaced as a whole', async () => {
   ]);
 });
 
+test('figures of checks are made when somebody reads them, of the last pass alone', async () => {
+  const made: string[] = [];
+  const pass = (name: string) => () => {
+    made.push(name);
+    return [check()];
+  };
+  metrics.checks(web, pass('first'));
+  metrics.checks(web, pass('second'));
+  expect(made).toEqual([]);
+  expect(await lines('haldane_check_evidence{')).toHaveLength(1);
+  expect(await lines('haldane_check_evidence{')).toHaveLength(1);
+  expect(made).toEqual(['second']);
+});
+
+test('figures that cannot be made hide no others, and are counted', async () => {
+  metrics.checks(web, () => {
+    throw new Error('odd');
+  });
+  metrics.checks({ namespace: 'shop', deployment: 'cart' }, () => [check()]);
+  expect(await lines('haldane_check_evidence{')).toEqual([
+    'haldane_check_evidence{namespace="shop",deployment="cart",check="errors"} 7.5',
+  ]);
+  expect(await lines('haldane_errors_total{code="BUG"}')).toEqual([
+    'haldane_errors_total{code="BUG"} 1',
+  ]);
+});
+
 test('a dry run has evidence, but nothing that it could reach', async () => {
-  metrics.checks(web, [check({ check: 'memory', dryRun: true, evidence: 400 })]);
+  metrics.checks(web, () => [check({ check: 'memory', dryRun: true, evidence: 400 })]);
   const named = (await lines('haldane_check_')).map((line) => line.replace(/\{.*\}/, ''));
   expect(named).toEqual([
     'haldane_check_canary_ratio 0.041',
@@ -132,12 +154,12 @@ test('a dry run has evidence, but nothing that it could reach', async () => {
 
 test('the interval of a check is there while it is known', async () => {
   const excess = { low: -0.002, high: 0.031 };
-  metrics.checks(web, [check({ excess }), check({ check: 'memory' })]);
+  metrics.checks(web, () => [check({ excess }), check({ check: 'memory' })]);
   expect(await lines('haldane_check_excess_')).toEqual([
     'haldane_check_excess_low{namespace="shop",deployment="web",check="errors"} -0.002',
     'haldane_check_excess_high{namespace="shop",deployment="web",check="errors"} 0.031',
   ]);
-  metrics.checks(web, [check()]);
+  metrics.checks(web, () => [check()]);
   expect(await lines('haldane_check_excess_')).toEqual([]);
 });
 
@@ -146,7 +168,7 @@ test('when a rollout ends its series go, those of others and the outcome stay', 
   for (const rollout of [web, cart]) {
     metrics.rolloutStarted(rollout);
     metrics.rollout(rollout, figures({ hold: 'stale-data' }));
-    metrics.checks(rollout, [check()]);
+    metrics.checks(rollout, () => [check()]);
   }
   metrics.rolloutEnded(web, 'rollback', 'evidenceWorse', seconds(48));
   metrics.forget(web);
@@ -264,7 +286,7 @@ test('odd numbers stop nothing', async () => {
   const odd = [Number.NaN, Number.NEGATIVE_INFINITY, -1, Number.POSITIVE_INFINITY];
   for (const value of odd) {
     metrics.rollout(web, figures({ weight: percent(value), exposedRequests: value }));
-    metrics.checks(web, [check({ evidence: value, canaryRatio: value })]);
+    metrics.checks(web, () => [check({ evidence: value, canaryRatio: value })]);
     metrics.verdictToRoute('cut', millis(value));
     metrics.firstFailureToCut(millis(value));
     metrics.rolloutEnded(web, 'promotion', 'x', millis(value));
@@ -287,7 +309,7 @@ test('a thousand rollouts leave nothing behind', async () => {
     const rollout = { namespace: 'shop', deployment: `web-${i}` };
     metrics.rolloutStarted(rollout);
     metrics.rollout(rollout, figures({ hold: 'stale-data' }));
-    metrics.checks(rollout, [check()]);
+    metrics.checks(rollout, () => [check()]);
     metrics.forget(rollout);
   }
   const after = (await registry.metrics())
