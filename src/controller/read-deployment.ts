@@ -2,6 +2,7 @@ import type { RawObject } from '../kubernetes/raw-object.ts';
 import { resources } from '../kubernetes/resources.ts';
 import { marks, type Snapshot } from '../rollout/snapshot.ts';
 import type { Effects } from './effects.ts';
+import { lookLately } from './look-lately.ts';
 import { outdated } from './outdated.ts';
 
 /**
@@ -22,7 +23,8 @@ export async function readDeployment(
 }
 
 /**
- * As above, of a Deployment whose spec is as its watch has it.
+ * As above, of a Deployment whose spec is as its watch has it. An answer that was long under way
+ * tells of a Deployment that may have other replicas by now.
  * @throws KUBERNETES_CONFLICT when it asks for something else by now
  */
 export async function readUnchanged(
@@ -30,7 +32,7 @@ export async function readUnchanged(
   effects: Effects,
   signal: AbortSignal,
 ): Promise<RawObject> {
-  const raw = await readDeployment(s, effects, signal);
+  const raw = await lookLately(() => readDeployment(s, effects, signal), effects);
   const { generation, name } = s.deployment;
   if (raw.metadata.generation !== generation) throw outdated(`Deployment ${name}`);
   return raw;

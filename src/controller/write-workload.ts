@@ -11,7 +11,6 @@ import { type RawObject, recordAt } from '../kubernetes/raw-object.ts';
 import { type Resource, resources } from '../kubernetes/resources.ts';
 import { templateHash } from '../kubernetes/template.ts';
 import { isOperatingError } from '../lib/errors.ts';
-import { seconds } from '../lib/units.ts';
 import {
   marks,
   pinAnnotation,
@@ -25,6 +24,7 @@ import type { Outcome, RolloutState } from '../rollout/state.ts';
 import type { ReplicaSetView, ServiceView } from '../rollout/views.ts';
 import { encodeState } from '../spec/state-codec.ts';
 import type { Effects } from './effects.ts';
+import { lookLately } from './look-lately.ts';
 import { outdated, unlessGone } from './outdated.ts';
 import {
   confirmMarks,
@@ -177,20 +177,6 @@ export async function record(
   await patchCanary([stateOperation(state)], s, effects, signal);
 }
 
-/** What was found out this long ago is looked at again before an adoption. */
-const lately = seconds(1);
-/** Where the API server takes longer every time, the last look must do. */
-const looks = 3;
-
-/** Looks again where that took long: what was read first may not be so any more. */
-async function confirmLately(look: () => Promise<void>, { clock }: Effects): Promise<void> {
-  for (let left = looks; left > 0; left -= 1) {
-    const begun = clock.monotonic();
-    await look();
-    if (clock.monotonic() - begun <= lately) return;
-  }
-}
-
 /** @throws KUBERNETES_CONFLICT when the Deployment or the route are not as the watch has told */
 async function confirmAdoption(s: Snapshot, effects: Effects, signal: AbortSignal): Promise<void> {
   const deployment = await freshDeployment(s, effects, signal);
@@ -214,7 +200,7 @@ export async function adoptCanary(
   signal: AbortSignal,
 ): Promise<void> {
   const canary = canaryOf(s);
-  await confirmLately(() => confirmAdoption(s, effects, signal), effects);
+  await lookLately(() => confirmAdoption(s, effects, signal), effects);
   const numbers = [s.stable, ...s.active, canary].map((set) =>
     Number(set?.annotations[revisionAnnotation] ?? 0),
   );

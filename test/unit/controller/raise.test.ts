@@ -8,7 +8,8 @@ const noop = () => undefined;
 
 /**
  * Shifts the route while the Deployment has reached this generation and the canary's record is so
- * many records ahead of what was seen; tells what was sent.
+ * many records ahead of what was seen. Looks take so long, ms, and the generation is `later` ahead
+ * as soon as the first was answered. Tells what was sent.
  */
 async function shifted(
   from: Percent,
@@ -18,9 +19,12 @@ async function shifted(
     readonly record?: number;
     readonly request?: string;
     readonly optedOut?: boolean;
+    readonly takes?: number;
+    readonly later?: number;
   } = {},
 ): Promise<readonly string[]> {
   const sent: string[] = [];
+  let time = 0;
   const text = (record: number) => ({ 'haldane.dev/state': `record ${record}` });
   const canary = aReplicaSet(canaryHash, { annotations: text(1) });
   const s = aSnapshot({ canary, route: aRoute({ weight: from }) });
@@ -39,7 +43,10 @@ async function shifted(
   const client = {
     get: ({ resource: { kind } }: { readonly resource: { readonly kind: keyof typeof now } }) => {
       sent.push(`look at the ${kind}`);
-      return Promise.resolve({ kind, metadata: now[kind] });
+      const answer = { kind, metadata: now[kind] };
+      time += ahead.takes ?? 0;
+      now.Deployment = { ...now.Deployment, generation: generation + (ahead.later ?? 0) };
+      return Promise.resolve(answer);
     },
     mergePatch: () => {
       sent.push('patch the route');
@@ -48,7 +55,8 @@ async function shifted(
   };
   const provider = { read: () => s.route, shift: () => ({ spec: {} }) };
   const rawRoute = () => ({ metadata: { name: 'web', namespace: 'shop', uid: s.route?.uid } });
-  const effects = { client, accept: noop, rawRoute, providers: { httproute: provider } };
+  const clock = { monotonic: () => time };
+  const effects = { client, clock, accept: noop, rawRoute, providers: { httproute: provider } };
   await shift({ from, to }, s, effects as unknown as Effects, new AbortController().signal);
   return sent;
 }
@@ -65,6 +73,18 @@ test('and is not made for what the Deployment was', async () => {
   await expect(shifted(low, high, { deployment: 1 })).rejects.toMatchObject({
     code: 'KUBERNETES_CONFLICT',
   });
+});
+
+// An autoscaler added two replicas while the answer was under way for seven seconds: half of the
+// requests of five pods went to a canary of two.
+test('nor for what it was when a look began that took long', async () => {
+  const raise = shifted(low, high, { takes: 7570, later: 1 });
+  await expect(raise).rejects.toMatchObject({ code: 'KUBERNETES_CONFLICT' });
+});
+
+test('where every look takes long the third is the last', async () => {
+  const look = 'look at the Deployment';
+  expect(await shifted(low, high, { takes: 2000 })).toEqual([look, look, look, 'patch the route']);
 });
 
 test('nor in spite of a request that was made meanwhile', async () => {

@@ -4,27 +4,34 @@ import { scaleCanary } from '../../../src/controller/write-workload.ts';
 import { percent } from '../../../src/lib/units.ts';
 import { aReplicaSet, aRoute, aSnapshot, canaryHash } from '../../builders/snapshot.ts';
 
-/** Scales a canary of two pods that gets this weight; tells what was sent. */
+/**
+ * Scales a canary of two pods that gets this weight. Looks take so long, ms, and the Deployment is
+ * `later` generations ahead as soon as the first was answered. Tells what was sent.
+ */
 async function scaled(
   replicas: number,
   weight: number,
-  generationsAhead = 0,
+  { ahead = 0, takes = 0, later = 0 } = {},
 ): Promise<readonly string[]> {
   const sent: string[] = [];
+  let [now, generations] = [0, ahead];
   const canary = aReplicaSet(canaryHash, { replicas: 2 });
   const s = aSnapshot({ canary, route: aRoute({ weight: percent(weight) }) });
   const { uid, generation } = s.deployment;
   const client = {
     get: ({ resource: { kind } }: { readonly resource: { readonly kind: string } }) => {
       sent.push(`look at the ${kind}`);
-      return Promise.resolve({ metadata: { uid, generation: generation + generationsAhead } });
+      const metadata = { uid, generation: generation + generations };
+      [now, generations] = [now + takes, ahead + later];
+      return Promise.resolve({ metadata });
     },
     jsonPatch: () => {
       sent.push('scale');
       return Promise.resolve({ metadata: {} });
     },
   };
-  const effects = { client, accept: () => undefined } as unknown as Effects;
+  const clock = { monotonic: () => now };
+  const effects = { client, clock, accept: () => undefined } as unknown as Effects;
   await scaleCanary({ replicas }, s, effects, new AbortController().signal);
   return sent;
 }
@@ -39,5 +46,11 @@ test.each<[string, number, number, string[]]>([
 
 // A process that had stalled saw 2, then 1, then 6 replicas, and took the pods away for the 1.
 test('not for what the Deployment asked for before', async () => {
-  await expect(scaled(1, 50, 1)).rejects.toMatchObject({ code: 'KUBERNETES_CONFLICT' });
+  await expect(scaled(1, 50, { ahead: 1 })).rejects.toMatchObject({ code: 'KUBERNETES_CONFLICT' });
+});
+
+// The answer was under way for seconds, and meanwhile somebody wanted more.
+test('not for what it asked for when a look began that took long', async () => {
+  const fewer = scaled(1, 50, { takes: 7570, later: 1 });
+  await expect(fewer).rejects.toMatchObject({ code: 'KUBERNETES_CONFLICT' });
 });
