@@ -1,6 +1,6 @@
 import { instant, type Percent, percent } from '../lib/units.ts';
 import type { Action } from './action.ts';
-import { fenceOf, isStillAt } from './awaited-shift.ts';
+import { fenceOf, isStillAt, mostWeight } from './awaited-shift.ts';
 import { attemptOf, firstState } from './begin.ts';
 import {
   canaryServes,
@@ -149,13 +149,17 @@ const climb: readonly Condition[] = [
   },
 ];
 
+const mostOf = (s: Snapshot): Percent | undefined => {
+  const state = stateOf(s);
+  return state === undefined ? undefined : mostWeight(s, state);
+};
+
 /** What somebody else has raised is undone first: pods for it may never come. */
 const noMoreThanStep: Condition = {
   name: 'route carries no more than its step',
   met: (s) =>
-    s.route?.record?.canaryService !== s.canaryServiceName ||
-    s.route.weight <= (stateOf(s)?.step.to ?? 100),
-  toward: (s) => shiftTo(s, stateOf(s)?.step.to ?? percent(0)),
+    s.route?.record?.canaryService !== s.canaryServiceName || s.route.weight <= (mostOf(s) ?? 100),
+  toward: (s) => shiftTo(s, mostOf(s) ?? percent(0)),
 };
 
 export const ascend: readonly Condition[] = [

@@ -1,4 +1,5 @@
-import { leastWeight, routeWeight, type Snapshot } from './snapshot.ts';
+import { type Percent, percent } from '../lib/units.ts';
+import { carriedIndex, leastWeight, routeWeight, type Snapshot } from './snapshot.ts';
 import type { RolloutState } from './state.ts';
 import type { RouteMark } from './views.ts';
 
@@ -13,6 +14,16 @@ export function awaitsShift(s: Snapshot, { step }: RolloutState): boolean {
   // The fence before a pause for such a hand lists the canary again: its mark tells of the hand.
   const isLowered = isTakenOff || fenceOf(s, step)?.rule === 'weightChangedByHand';
   return inForceAt === null && isStillAt(s, step) && !isLowered;
+}
+
+/**
+ * The most that a rule may give the canary: until a raise is made that is what the step before it
+ * gives, and more in one of several rules was somebody's hand.
+ */
+export function mostWeight(s: Snapshot, state: RolloutState): Percent {
+  const { from, to } = state.step;
+  const before = awaitsShift(s, state) ? s.spec?.steps[carriedIndex(s)] : undefined;
+  return before === undefined ? to : percent(Math.max(before, from));
 }
 
 /**

@@ -1,5 +1,5 @@
 import { describeSpan, elapsed, millis, percent } from '../lib/units.ts';
-import { awaitsShift } from './awaited-shift.ts';
+import { awaitsShift, mostWeight } from './awaited-shift.ts';
 import { type Answer, answer, type Decision } from './decision.ts';
 import { afterFlinch, isFlinched, isTakenBack } from './flinched.ts';
 import { heldBecause, isGuard } from './hold.ts';
@@ -315,16 +315,18 @@ function refusedRoute(s: Snapshot): Answer | undefined {
 function handOnRoute(s: Snapshot): Answer | undefined {
   const state = stateOf(s);
   if (state === undefined || s.route === undefined || state.step.index < 0) return undefined;
-  const { to } = state.step;
+  const to = mostWeight(s, state);
   const weight = routeWeight(s);
-  if (routeCarries(s, to) || awaitsShift(s, state) || isFlinched(s, to)) return undefined;
   const isAbove = weight > to;
+  const awaits = awaitsShift(s, state);
+  if (routeCarries(s, state.step.to) || isFlinched(s, to) || (awaits && !isAbove)) return undefined;
   if (state.pause !== null && !isAbove) return undefined;
   if (isTakenBack(s)) return undefined;
   const carried = isAbove ? weight : leastWeight(s);
   const said = `the route carries ${carried} % and not ${to} %: changed by somebody else`;
   if (!isAbove) return pause(s, state, 'route', said);
-  return answer('progressing', { kind: 'carry', index: state.step.index }, said);
+  const index = awaits ? carriedIndex(s) : state.step.index;
+  return answer('progressing', { kind: 'carry', index }, said);
 }
 
 function overdue(s: Snapshot): Answer | undefined {

@@ -88,6 +88,21 @@ describe('one of several rules', () => {
     expect(paused.action?.kind).not.toBe('shift-route');
   });
 
+  // The next raise was recorded before the watch told of the hand: neither a step that is in force
+  // nor one that could be raised, so that nothing was judged any more.
+  test('that somebody raised before a recorded raise was made is undone', () => {
+    const undone = { kind: 'shift-route', from: 7, to: 5 };
+    const promoting = aState({ step: { ...raising.step, index: 5, to: percent(100) } });
+    const paused = { ...raising, pause };
+    for (const state of [raising, promoting, paused]) {
+      const found = act({ route: only(5, 7), state, request: request('promote', 2) });
+      expect(found).toEqual({ rule: 'weightChangedByHand', action: undone });
+    }
+    // Lowered in another rule, it is asked for from there: these give what they gave before.
+    const fromLess = aState({ step: { ...raising.step, from: percent(1) } });
+    expect(act({ route: only(1, 5), state: fromLess }).rule).toBe('gathering');
+  });
+
   test('a resume raises all of them again', () => {
     const state = aState({ pause });
     const resumed = act({ route: only(1), state, request: request('resume', 2) });
