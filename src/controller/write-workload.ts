@@ -139,8 +139,10 @@ export async function pinService(
 
 /**
  * Fewer pods for a canary that has requests are for the Deployment as it is: what a watch that is
- * behind tells of it may be long over.
- * @throws KUBERNETES_CONFLICT when the Deployment asks for something else by now
+ * behind tells of it may be long over. They are taken from those that were seen, or a write that
+ * lands after its time-out takes away what a later one has added.
+ * @throws KUBERNETES_CONFLICT when the Deployment asks for something else by now, or the canary has
+ * other replicas than were seen
  */
 export async function scaleCanary(
   action: { readonly replicas: number; readonly outcome?: Outcome },
@@ -148,19 +150,19 @@ export async function scaleCanary(
   effects: Effects,
   signal: AbortSignal,
 ): Promise<void> {
-  if (action.replicas < canaryOf(s).replicas && routeWeight(s) > 0)
+  const { replicas } = canaryOf(s);
+  const path = '/spec/replicas';
+  const scale: JsonPatchOperation[] = [{ op: 'replace', path, value: action.replicas }];
+  if (action.replicas < replicas && routeWeight(s) > 0) {
     await readUnchanged(s, effects, signal);
+    scale.unshift({ op: 'test', path, value: replicas });
+  }
   const state = stateOf(s);
-  const scale: JsonPatchOperation = {
-    op: 'replace',
-    path: '/spec/replicas',
-    value: action.replicas,
-  };
   const recorded =
     state === undefined || action.outcome === undefined
       ? []
       : [stateOperation({ ...state, outcome: action.outcome })];
-  await patchCanary([scale, ...recorded], s, effects, signal);
+  await patchCanary([...scale, ...recorded], s, effects, signal);
 }
 
 export async function record(

@@ -80,6 +80,12 @@ export function replicasToServe(before: RouteTruth, { view, replicasAtWrite }: B
   return Math.min(replicas, replicasAtWrite.get(before.resourceVersion) ?? replicas);
 }
 
+/** As above, of a ReplicaSet that gets fewer pods. */
+export function replicasOfSet({ name }: SetTruth, { view, atWriteOfSet }: Book): number {
+  const replicas = view.deployment()?.replicas ?? 1;
+  return Math.min(replicas, atWriteOfSet.get(name)?.replicas ?? replicas);
+}
+
 function pinIn(body: unknown): string | undefined {
   const { spec } = body as { readonly spec?: { readonly selector?: Record<string, unknown> } };
   const pin = spec?.selector?.['pod-template-hash'];

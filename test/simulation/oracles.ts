@@ -9,6 +9,7 @@ import {
   isBackToStable,
   isLedInGoodFaith,
   isWrittenInTime,
+  replicasOfSet,
   replicasToServe,
 } from './oracle-requests.ts';
 import {
@@ -418,7 +419,7 @@ function onFewer(set: SetTruth, book: Book): void {
   const route = book.view.route();
   if (deployment === undefined || route === undefined) return;
   if (set.bare && route.record?.revision === set.hash && route.weight > 0) {
-    const needed = Math.ceil((deployment.replicas * route.weight) / 100 - 1e-9);
+    const needed = Math.ceil((replicasOfSet(set, book) * route.weight) / 100 - 1e-9);
     if (set.replicas < needed)
       say(book, 'I10 order', `${set.replicas} canary pods for ${Math.round(route.weight)} %`);
   }

@@ -111,6 +111,30 @@ test.each([[[3620]], [[3620, 9000]], [[12_000, 9000]]])(
   },
 );
 
+// While it is under way it may be too little by now. After its time-out, when the canary was given
+// what it needs, it comes too late for anything.
+test.each([
+  [9000, [2, 1]],
+  [12_000, [2, 3]],
+])('scaled down and up while the canary is being scaled: %i ms', async (late, expected) => {
+  const base = { ...planOf(1), replicas: 4, steps: '50', processes: 1, latency: false };
+  const fault: Fault = { kind: 'write', nth: 15, fault: { kind: 'slow-request', millis: late } };
+  const acts = [
+    { at: 5000, kind: 'request', verb: 'pause' },
+    { at: 10_000, kind: 'scale', replicas: 1 },
+    { at: 15_000, kind: 'scale', replicas: late > 10_000 ? 6 : 4 },
+  ] as const;
+  const told = await tracePlan({ ...base, mode: 'on-change', acts, faults: [fault] });
+  const story = told.transcript.slice(
+    0,
+    told.transcript.findIndex((line) => line.endsWith(' resume')),
+  );
+  expect(story.find((line) => line.includes('FAULT'))).toMatch(/PATCH .*c2ceaaa518: slow-request/);
+  const wanted = story.flatMap((line) => /of (\d) pods, ours, step 50/.exec(line)?.[1] ?? []);
+  expect([...new Set(wanted)].map(Number)).toEqual(expected);
+  expect(told.violations).toEqual([]);
+});
+
 // The Deployment takes the pods of what it adopts away, for its template is the stable one: until
 // gateways have followed us nobody answers.
 test('the template goes back while the adoption is under way', async () => {

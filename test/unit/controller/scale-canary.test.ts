@@ -25,8 +25,8 @@ async function scaled(
       [now, generations] = [now + takes, ahead + later];
       return Promise.resolve({ metadata });
     },
-    jsonPatch: () => {
-      sent.push('scale');
+    jsonPatch: (_ref: object, operations: readonly { readonly op: string }[]) => {
+      sent.push(operations.map(({ op }) => op).join(', '));
       return Promise.resolve({ metadata: {} });
     },
   };
@@ -37,9 +37,9 @@ async function scaled(
 }
 
 test.each<[string, number, number, string[]]>([
-  ['fewer pods with requests: after a look', 1, 50, ['look at the Deployment', 'scale']],
-  ['fewer pods without requests: at once', 0, 0, ['scale']],
-  ['more pods: at once', 3, 50, ['scale']],
+  ['fewer pods with requests: after a look', 1, 50, ['look at the Deployment', 'test, replace']],
+  ['fewer pods without requests: at once', 0, 0, ['replace']],
+  ['more pods: at once', 3, 50, ['replace']],
 ])('%s', async (_what, replicas, weight, expected) => {
   expect(await scaled(replicas, weight)).toEqual(expected);
 });
