@@ -250,11 +250,17 @@ export const sustain: readonly Condition[] = [
 const pauses = (s: Snapshot, { goal }: Decision): boolean =>
   goal.kind === 'record' && goal.state.pause !== null && stateOf(s)?.pause === null;
 
-/** Recorded, and the route is as it was then. */
+/**
+ * Recorded, and the route is as it was then. Also where it is recorded as in force: that record may
+ * have been late, and the raise asked for again meanwhile, after somebody's hand. A suspicion that
+ * has lowered it since was a write of the route, too.
+ */
 function isRaising(s: Snapshot): boolean {
   const step = stateOf(s)?.step;
-  if (step === undefined || s.route?.record === undefined || step.inForceAt !== null) return false;
-  return step.from < step.to && isStillAt(s, step) && fenceOf(s, step) === undefined;
+  const record = s.route?.record;
+  if (step === undefined || record === undefined) return false;
+  const written = step.inForceAt === null ? fenceOf(s, step) : record.mark;
+  return step.from < step.to && isStillAt(s, step) && written === undefined;
 }
 
 /**

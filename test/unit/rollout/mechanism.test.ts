@@ -6,7 +6,7 @@ import { brokenBy } from '../../../src/rollout/invariants.ts';
 import { nextWrite } from '../../../src/rollout/mechanism.ts';
 import type { Snapshot } from '../../../src/rollout/snapshot.ts';
 import { noticeId, type RolloutState } from '../../../src/rollout/state.ts';
-import type { RouteView } from '../../../src/rollout/views.ts';
+import type { RouteMark, RouteView } from '../../../src/rollout/views.ts';
 import {
   aDeployment,
   aPod,
@@ -419,8 +419,8 @@ describe('a pause keeps a raise from landing that is still under way', () => {
   const request = { ...asked, step: undefined };
   const raise = { index: 1, fromIndex: 0, from: percent(10), to: percent(25), raisedAt: at(-20) };
   const raising = { ...raise, inForceAt: null };
-  const fenced = (seconds: number) => {
-    const mark = { kind: 'paused', revision: canaryHash, rule: 'r', because: 'b' } as const;
+  const fenced = (seconds: number, kind: RouteMark['kind'] = 'paused') => {
+    const mark = { kind, revision: canaryHash, rule: 'r', because: 'b' } as const;
     const record = { ...(attached.record as object), mark: { ...mark, at: at(seconds) } };
     return { weight: percent(10), record: record as never };
   };
@@ -431,6 +431,11 @@ describe('a pause keeps a raise from landing that is still under way', () => {
     ['the route was written since', {}, fenced(-19), 'record'],
     ['it has landed', {}, { weight: percent(25) }, 'record'],
     ['it is in force', { inForceAt: at(-9) }, { weight: percent(25) }, 'record'],
+    // The record that it is in force was long under way, while a hand had undone the raise and it
+    // was asked for again.
+    ['it is in force by a late record', { inForceAt: at(-9) }, from, 'fence-route'],
+    ['and the route was written since', { inForceAt: at(-9) }, fenced(-8), 'record'],
+    ['a suspicion has lowered it', { inForceAt: at(-9) }, fenced(-8, 'flinch'), 'record'],
     ['nothing was raised', { from: percent(25) }, { weight: percent(25) }, 'record'],
   ])('%s', (_what, step, route, expected) => {
     const state = aState({ step: { ...raising, ...step } });
