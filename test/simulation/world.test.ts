@@ -19,3 +19,27 @@ test('what people write is told from what our processes write', async () => {
   life.kill();
   world.stop();
 });
+
+// The leader had died before it took its mark off, and the next one did so while a story had been
+// at rest for twenty seconds.
+test('a rejected rollout whose template went back is over with its mark', async () => {
+  const errorRate = (version: string) => (version === 'v2' ? 1 : 0);
+  const annotations = { 'haldane.dev/steps': '5,50' };
+  const world = await World.settled({ annotations, errorRate, quick: true, rps: 1000 });
+  world.traffic.start();
+  const first = world.start();
+  await world.clock.advance(seconds(5));
+  await world.release('v2');
+  await world.begin();
+  await world.settle();
+  expect(world.notices.map(({ kind }) => kind)).toContain('rollback');
+  first.kill();
+  await world.release('v1');
+  await world.clock.advance(seconds(20));
+  expect(world.isAtRest()).toBe(false);
+  const second = world.start();
+  await world.settle();
+  expect(world.deployment()?.metadata.annotations).not.toHaveProperty('haldane.dev/rollout');
+  second.kill();
+  world.stop();
+});

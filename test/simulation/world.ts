@@ -25,6 +25,7 @@ import { createLog, type LogFields } from '../../src/telemetry/log.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
 import { type VirtualClock, virtualClock } from '../builders/virtual-clock.ts';
 import { measuredUsage } from './autoscaled.ts';
+import { setTruth, versionOf } from './oracle-view.ts';
 import { type KillAt, Process } from './process.ts';
 import { container, shop } from './shop.ts';
 import { createTraffic, type Traffic } from './traffic.ts';
@@ -393,8 +394,9 @@ export class World {
     ) as unknown as RouteObject[];
     const sets = this.cluster.list('apps/v1', 'replicasets', this.namespace);
     const services = this.cluster.list('v1', 'services', this.namespace);
-    const rolling =
-      marks.includes('haldane.dev/rollout') && !marks.includes('haldane.dev/rejected');
+    // What was rejected stays asked for, unless the template is what serves again.
+    const rests = marks.includes('haldane.dev/rejected') && !this.#servesTemplate();
+    const rolling = marks.includes('haldane.dev/rollout') && !rests;
     return (
       !rolling &&
       services.length === 1 &&
@@ -402,6 +404,13 @@ export class World {
       Object.keys(route?.metadata.annotations ?? {}).length === 0 &&
       sets.every(({ metadata }) => metadata.annotations?.['haldane.dev/state'] === undefined)
     );
+  }
+
+  /** A ReplicaSet with pods is of the Deployment's image. */
+  #servesTemplate(): boolean {
+    const wanted = versionOf(this.deployment()?.spec.template);
+    const sets = this.cluster.list('apps/v1', 'replicasets', this.namespace);
+    return sets.map(setTruth).some(({ replicas, version }) => replicas > 0 && version === wanted);
   }
 
   /** Runs until a release has been noticed. */
