@@ -10,15 +10,19 @@ import type { RouteTruth, SetTruth } from './oracle-view.ts';
  * To be called before the first process starts.
  */
 export function followRequests(book: Book): void {
-  const { cluster, namespace } = book.world;
+  const { clock, cluster, namespace } = book.world;
   const open = cluster.transport.bind(cluster);
   const route = `/apis/gateway.networking.k8s.io/v1/namespaces/${namespace}/httproutes/web`;
   const service = `/api/v1/namespaces/${namespace}/services/web`;
   const sets = `/apis/apps/v1/namespaces/${namespace}/replicasets/`;
+  const deployment = `/apis/apps/v1/namespaces/${namespace}/deployments/web`;
   let gaveAll = false;
+  let look: Look = { at: Number.NEGATIVE_INFINITY, replicas: 0 };
   const hear = ({ method, path, body }: KubernetesRequest) => {
     if (method === 'GET' && path === route) gaveAll = book.view.route()?.weight === 100;
-    if (method === 'PATCH' && path === route) hearWrite(body, book);
+    if (method === 'GET' && path === deployment)
+      look = { at: clock.monotonic(), replicas: book.view.deployment()?.replicas ?? 0 };
+    if (method === 'PATCH' && path === route) hearWrite(body, look, book);
     if (method === 'PATCH' && path.startsWith(sets))
       book.atWriteOfSet.set(path.slice(sets.length), adoptable(book));
     if (method !== 'PATCH' || path !== service) return;
@@ -40,11 +44,23 @@ export function followRequests(book: Book): void {
   Object.assign(cluster, { transport });
 }
 
-function hearWrite(body: unknown, { view, replicasAtWrite }: Book): void {
+/** The last time that one of our processes asked for the Deployment alone, and what was so then. */
+interface Look {
+  readonly at: number;
+  readonly replicas: number;
+}
+
+/** A raise may rest upon what was found out this long ago, ms. */
+const lately = 1000;
+
+function hearWrite(body: unknown, look: Look, { view, world, replicasAtWrite }: Book): void {
   const { metadata } = body as { readonly metadata?: { readonly resourceVersion?: string } };
   const deployment = view.deployment();
   const version = metadata?.resourceVersion ?? '';
-  if (deployment !== undefined) replicasAtWrite.set(version, deployment.replicas);
+  if (deployment === undefined) return;
+  const isLate = world.clock.monotonic() - look.at > lately;
+  const { replicas } = deployment;
+  replicasAtWrite.set(version, isLate ? replicas : Math.min(replicas, look.replicas));
 }
 
 /**
@@ -73,7 +89,7 @@ export const isAdoptedTooLate = ({ name, version }: SetTruth, book: Book): boole
 
 /**
  * Replicas that a raise must be sized for: those that the Deployment has, or had when it was asked
- * for. While it is under way somebody may want more.
+ * for or just before. While it is under way somebody may want more.
  */
 export function replicasToServe(before: RouteTruth, { view, replicasAtWrite }: Book): number {
   const replicas = view.deployment()?.replicas ?? 1;
