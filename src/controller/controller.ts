@@ -1,6 +1,7 @@
 import { ladderWords } from '../analysis/ladder-words.ts';
+import { within } from '../lib/clock.ts';
 import { describeError, InvariantError, isOperatingError } from '../lib/errors.ts';
-import { type Millis, millis } from '../lib/units.ts';
+import { type Millis, millis, seconds } from '../lib/units.ts';
 import type { Action } from '../rollout/action.ts';
 import { carriedIndex, pinAnnotation, type Snapshot, stateOf } from '../rollout/snapshot.ts';
 import { recordedUids } from '../traffic-providers/route-record.ts';
@@ -185,7 +186,7 @@ function tellProgress(action: Action, s: Snapshot, parts: HookParts): void {
   if (action.kind === 'create-canary') {
     const { revision, attempt } = action.state;
     say('CanaryStarted', `revision ${revision}${attempt > 1 ? `, attempt ${attempt}` : ''}`);
-    void checkAutoscalers(s.deployment, parts, AbortSignal.timeout(5000));
+    void within(parts.clock, seconds(5), (signal) => checkAutoscalers(s.deployment, parts, signal));
   }
   if (action.kind === 'record' && action.state.step.index === 0 && carriedIndex(s) < 0) {
     const { ladder, revision, spec } = action.state;

@@ -1,4 +1,5 @@
-import { type Instant, type Millis, millis } from '../lib/units.ts';
+import { within } from '../lib/clock.ts';
+import { type Instant, type Millis, millis, seconds } from '../lib/units.ts';
 import { historyOf } from '../metric-sources/history.ts';
 import type {
   EvidenceNames,
@@ -16,6 +17,9 @@ const nativeLooks = 16;
 
 /** An answer that is too large is asked for again with so many times fewer looks. */
 const thinning = 4;
+
+/** A source that takes longer is asked again later. */
+const patience = seconds(5);
 
 /** What was seen of stable before a rollout. */
 export interface LookBack {
@@ -46,13 +50,15 @@ export async function lookBack(
   check: CompiledCheck,
   names: EvidenceNames,
   at: Instant,
-  parts: Pick<Parts, 'sources' | 'settings'>,
+  parts: Pick<Parts, 'clock' | 'sources' | 'settings'>,
 ): Promise<LookBack | 'away' | undefined> {
   const look = async (window: Millis, resolution: Millis): Promise<Reading | undefined> => {
     const request: EvidenceRequest = { id: check.name, check, names, window, resolution };
     const source = parts.sources.get(check.source);
-    const readings = await source?.read([request], at, AbortSignal.timeout(5000));
-    return readings?.get(check.name);
+    if (source === undefined) return undefined;
+    const read = (signal: AbortSignal) => source.read([request], at, signal);
+    const readings = await within(parts.clock, patience, read);
+    return readings.get(check.name);
   };
   const lately = () => look(millis(nativeLooks * cellWidth), cellWidth);
   const { history } = parts.settings.config.limits;

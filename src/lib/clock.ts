@@ -53,3 +53,18 @@ export function sleep(clock: Clock, span: Millis, signal?: AbortSignal): Promise
     signal?.addEventListener('abort', onAbort, { once: true });
   });
 }
+
+/** `work`, with a signal that is aborted after `span`; what it then does is its own affair. */
+export async function within<T>(
+  clock: Clock,
+  span: Millis,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const late = new AbortController();
+  const cancel = clock.after(span, () => late.abort());
+  try {
+    return await work(late.signal);
+  } finally {
+    cancel();
+  }
+}

@@ -12,6 +12,7 @@ import {
 } from '../../../src/metric-sources/metric-source.ts';
 import { compileChecks } from '../../../src/metric-sources/template.ts';
 import { parseConfig } from '../../../src/spec/config-file.ts';
+import { virtualClock } from '../../builders/virtual-clock.ts';
 import { checkNamed, namesOf } from '../metric-sources/rows.ts';
 
 const own = 'namespace="$namespace",pod=~"$pods"';
@@ -57,7 +58,8 @@ async function lookedBack(check: string, answer: (request: EvidenceRequest) => R
     queries: () => new Map(),
     close: () => undefined,
   };
-  const parts = { settings, sources: new Map([['default', source]]) };
+  const clock = virtualClock();
+  const parts = { clock, settings, sources: new Map([['default', source]]) };
   const seen = await lookBack(checkNamed(check, compiled), namesOf(), at, parts);
   if (seen === 'away' || seen === undefined) return { asked, told: seen };
   return { asked, told: { requests: historyOf(seen.set).requests, width: seen.width / 1000 } };
@@ -134,4 +136,26 @@ test.each([
   );
   expect(seen).toEqual({ asked, told: { requests: 2250, width: 15 } });
   expect(await lookedBack(check, () => late)).toEqual({ asked, told: 'away' });
+});
+
+test('a source that hangs is told to stop after five seconds of our clock', async () => {
+  const clock = virtualClock();
+  const source: MetricSource = {
+    read: ([request], _at, signal) =>
+      new Promise((resolve) => {
+        const stop = () => resolve(new Map([[request?.id ?? '', unusable('cancelled', '')]]));
+        signal.addEventListener('abort', stop, { once: true });
+      }),
+    queries: () => new Map(),
+    close: () => undefined,
+  };
+  const parts = { clock, settings, sources: new Map([['default', source]]) };
+  let seen: unknown = 'nothing yet';
+  void lookBack(checkNamed('classic', compiled), namesOf(), at, parts).then((found) => {
+    seen = found;
+  });
+  await clock.advance(seconds(4.9));
+  expect(seen).toBe('nothing yet');
+  await clock.advance(seconds(0.1));
+  expect(seen).toBe('away');
 });
