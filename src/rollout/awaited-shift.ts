@@ -1,5 +1,5 @@
 import { type Percent, percent } from '../lib/units.ts';
-import { carriedIndex, leastWeight, routeWeight, type Snapshot } from './snapshot.ts';
+import { leastWeight, routeWeight, type Snapshot } from './snapshot.ts';
 import type { RolloutState } from './state.ts';
 import type { RouteMark } from './views.ts';
 
@@ -18,11 +18,11 @@ export function awaitsShift(s: Snapshot, { step }: RolloutState): boolean {
 
 /**
  * The most that a rule may give the canary: until a raise is made that is what the step before it
- * gives, and more in one of several rules was somebody's hand.
+ * on the ladder gives, and more in one of several rules was somebody's hand.
  */
 export function mostWeight(s: Snapshot, state: RolloutState): Percent {
-  const { from, to } = state.step;
-  const before = awaitsShift(s, state) ? s.spec?.steps[carriedIndex(s)] : undefined;
+  const { index, fromIndex, from, to } = state.step;
+  const before = awaitsShift(s, state) ? s.spec?.steps[Math.max(fromIndex, index - 1)] : undefined;
   return before === undefined ? to : percent(Math.max(before, from));
 }
 

@@ -65,6 +65,7 @@ test.each([
   [2_095_864_876, 1, 20, 'a stale list of Deployments denies a rejection that is under way'],
   [2_095_874_259, 2, 10, 'an autoscaler wants more pods while an adoption is under way'],
   [11_559, 2, 7, 'an autoscaler wants more pods while a raise is under way'],
+  [610_005_703, 20, 20, 'a hand lowers one rule after a raise, and somebody promotes'],
   [600_005_718, 3, 20, 'an autoscaler wants more pods as soon as a raise has looked'],
   [17_562, 1, 17, 'the template goes back while the route is looked at before an adoption'],
   [80_000_573, 2, 10, 'a hand lowers what a hand has raised, and it is still too much'],

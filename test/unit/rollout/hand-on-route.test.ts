@@ -92,15 +92,22 @@ describe('one of several rules', () => {
   // nor one that could be raised, so that nothing was judged any more.
   test('that somebody raised before a recorded raise was made is undone', () => {
     const undone = { kind: 'shift-route', from: 7, to: 5 };
-    const promoting = aState({ step: { ...raising.step, index: 5, to: percent(100) } });
     const paused = { ...raising, pause };
-    for (const state of [raising, promoting, paused]) {
+    for (const state of [raising, paused]) {
       const found = act({ route: only(5, 7), state, request: request('promote', 2) });
       expect(found).toEqual({ rule: 'weightChangedByHand', action: undone });
     }
     // Lowered in another rule, it is asked for from there: these give what they gave before.
     const fromLess = aState({ step: { ...raising.step, from: percent(1) } });
     expect(act({ route: only(1, 5), state: fromLess }).rule).toBe('gathering');
+  });
+
+  // A promotion skips steps: one of them may have been raised before the hand, and nobody says so.
+  test('that gives what a skipped step gives is not lowered before a promotion', () => {
+    const step = { ...raising.step, index: 5, from: percent(1), to: percent(100) };
+    const promoting = { state: aState({ step }), request: request('promote', 2) };
+    expect(act({ route: only(1, 10), ...promoting }).rule).toBe('promoteRequested');
+    expect(act({ route: only(1, 60), ...promoting }).rule).toBe('weightChangedByHand');
   });
 
   test('a resume raises all of them again', () => {
