@@ -163,8 +163,11 @@ export const rules = {
           'bringing up the canary for its first step',
         )
       : undefined,
+  // Of a raise that was not made either, where a rule gives less than others: at several weights
+  // nothing can be judged.
   weightNotInForce: (s) =>
-    stateOf(s)?.step.inForceAt === null && carriedIndex(s) === stateOf(s)?.step.index
+    stateOf(s)?.step.inForceAt === null &&
+    (carriedIndex(s) === stateOf(s)?.step.index || leastWeight(s) < routeWeight(s))
       ? answer(
           'progressing',
           { kind: 'carry', index: carriedIndex(s) },

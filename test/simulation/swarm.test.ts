@@ -113,6 +113,22 @@ test.each([[[3620]], [[3620, 9000]], [[12_000, 9000]]])(
   },
 );
 
+// It was recorded for rules of two weights, of which no evidence tells.
+test('a promotion that was asked for after a hand on one rule is paused, and resumed', async () => {
+  const base = { ...planOf(1), replicas: 1, steps: '5,25,50', processes: 1, latency: false };
+  const late: Fault = { kind: 'write', nth: 20, fault: { kind: 'slow-request', millis: 12_000 } };
+  const acts = [
+    { at: 4000, kind: 'own-rule' },
+    { at: 12_000, kind: 'reweigh-one', canaryPercent: 1 },
+    { at: 13_000, kind: 'request', verb: 'promote' },
+    { at: 20_000, kind: 'request', verb: 'pause' },
+  ] as const;
+  const told = await tracePlan({ ...base, mode: 'on-change', acts, faults: [late] });
+  const first = told.transcript.find((line) => line.includes('FAULT'));
+  expect(first).toMatch(/PATCH .*\/httproutes\/web: slow-request/);
+  expect(told.violations).toEqual([]);
+});
+
 // While it is under way it may be too little by now. After its time-out, when the canary was given
 // what it needs, it comes too late for anything.
 test.each([

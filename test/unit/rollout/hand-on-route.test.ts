@@ -97,9 +97,26 @@ describe('one of several rules', () => {
       const found = act({ route: only(5, 7), state, request: request('promote', 2) });
       expect(found).toEqual({ rule: 'weightChangedByHand', action: undone });
     }
-    // Lowered in another rule, it is asked for from there: these give what they gave before.
-    const fromLess = aState({ step: { ...raising.step, from: percent(1) } });
-    expect(act({ route: only(1, 5), state: fromLess }).rule).toBe('gathering');
+  });
+
+  // Promoted while a hand had lowered one rule, then paused before it was made, and resumed: no
+  // evidence counted for two weights at once, and the rollout stood still for ever.
+  test('a raise that was not made leads all of them back to its step', () => {
+    const raisedFrom = { ...raising.step, from: percent(1) };
+    const asked = { ...raisedFrom, index: 5, to: percent(100) };
+    for (const step of [raisedFrom, asked]) {
+      const back = act({ route: only(1, 5), state: aState({ step }), verdict: pass });
+      expect(back).toMatchObject({
+        rule: 'weightNotInForce',
+        action: { kind: 'record', state: { step: { index: 1, from: 1, to: 5 } } },
+      });
+      const next = back.action?.kind === 'record' ? back.action.state : undefined;
+      expect(act({ route: only(1, 5), ...(next && { state: next }) }).action).toEqual({
+        kind: 'shift-route',
+        from: 1,
+        to: 5,
+      });
+    }
   });
 
   // A promotion skips steps: one of them may have been raised before the hand, and nobody says so.
