@@ -20,9 +20,14 @@ test('what people write is told from what our processes write', async () => {
   world.stop();
 });
 
+const optOut = { metadata: { annotations: { 'haldane.dev/enabled': null } } };
+
 // The leader had died before it took its mark off, and the next one did so while a story had been
 // at rest for twenty seconds.
-test('a rejected rollout whose template went back is over with its mark', async () => {
+test.each([
+  ['whose template went back', (world: World) => world.release('v1')],
+  ['of a Deployment that was opted out', (world: World) => world.patch(optOut)],
+])('a rejected rollout %s is over with its mark', async (_which, end) => {
   const errorRate = (version: string) => (version === 'v2' ? 1 : 0);
   const annotations = { 'haldane.dev/steps': '5,50' };
   const world = await World.settled({ annotations, errorRate, quick: true, rps: 1000 });
@@ -34,7 +39,7 @@ test('a rejected rollout whose template went back is over with its mark', async 
   await world.settle();
   expect(world.notices.map(({ kind }) => kind)).toContain('rollback');
   first.kill();
-  await world.release('v1');
+  await end(world);
   await world.clock.advance(seconds(20));
   expect(world.isAtRest()).toBe(false);
   const second = world.start();

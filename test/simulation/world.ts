@@ -394,8 +394,10 @@ export class World {
     ) as unknown as RouteObject[];
     const sets = this.cluster.list('apps/v1', 'replicasets', this.namespace);
     const services = this.cluster.list('v1', 'services', this.namespace);
-    // What was rejected stays asked for, unless the template is what serves again.
-    const rests = marks.includes('haldane.dev/rejected') && !this.#servesTemplate();
+    // What was rejected stays asked for, unless the template is what serves again; an opt-out takes
+    // every mark off.
+    const isRejected = ['rejected', 'enabled'].every((key) => marks.includes(`haldane.dev/${key}`));
+    const rests = isRejected && !this.#servesTemplate();
     const rolling = marks.includes('haldane.dev/rollout') && !rests;
     return (
       !rolling &&
