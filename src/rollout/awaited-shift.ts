@@ -1,5 +1,12 @@
 import { type Percent, percent } from '../lib/units.ts';
-import { leastWeight, routeWeight, type Snapshot } from './snapshot.ts';
+import {
+  carriedIndex,
+  leastWeight,
+  routeCarries,
+  routeWeight,
+  type Snapshot,
+  stateOf,
+} from './snapshot.ts';
 import type { RolloutState } from './state.ts';
 import type { RouteMark } from './views.ts';
 
@@ -14,6 +21,18 @@ export function awaitsShift(s: Snapshot, { step }: RolloutState): boolean {
   // The fence before a pause for such a hand lists the canary again: its mark tells of the hand.
   const isLowered = isTakenOff || fenceOf(s, step)?.rule === 'weightChangedByHand';
   return inForceAt === null && isStillAt(s, step) && !isLowered;
+}
+
+/**
+ * A raise that was made and is not in force yet; or that was not made while the route does not give
+ * what the step before it gives: of such a weight no evidence tells, and all rules go back to it.
+ */
+export function isUnderWay(s: Snapshot): boolean {
+  const state = stateOf(s);
+  if (state === undefined || state.step.inForceAt !== null) return false;
+  const index = carriedIndex(s);
+  const carried = index < 0 ? percent(0) : (state.spec.steps[index] ?? percent(100));
+  return index === state.step.index || !routeCarries(s, carried);
 }
 
 /**

@@ -1,5 +1,5 @@
 import { describeSpan, elapsed, millis, percent } from '../lib/units.ts';
-import { awaitsShift, mostWeight } from './awaited-shift.ts';
+import { awaitsShift, isUnderWay, mostWeight } from './awaited-shift.ts';
 import { type Answer, answer, type Decision } from './decision.ts';
 import { afterFlinch, isFlinched, isTakenBack } from './flinched.ts';
 import { heldBecause, isGuard } from './hold.ts';
@@ -163,11 +163,8 @@ export const rules = {
           'bringing up the canary for its first step',
         )
       : undefined,
-  // Of a raise that was not made either, where a rule gives less than others: at several weights
-  // nothing can be judged.
   weightNotInForce: (s) =>
-    stateOf(s)?.step.inForceAt === null &&
-    (carriedIndex(s) === stateOf(s)?.step.index || leastWeight(s) < routeWeight(s))
+    isUnderWay(s)
       ? answer(
           'progressing',
           { kind: 'carry', index: carriedIndex(s) },

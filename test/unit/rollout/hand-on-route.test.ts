@@ -119,6 +119,16 @@ describe('one of several rules', () => {
     }
   });
 
+  // Promoted after a hand had taken the canary off, and a hand took it off again before that was in
+  // force: it looked as if nothing had been raised.
+  test('taken off twice, it goes back to the step that it had', () => {
+    const twice = { ...raising.step, index: 5, from: percent(0), to: percent(100) };
+    expect(act({ route: only(0, 0), state: aState({ step: twice }) })).toMatchObject({
+      rule: 'weightNotInForce',
+      action: { kind: 'record', state: { step: { index: 1, from: 0, to: 5 } } },
+    });
+  });
+
   // A promotion skips steps: one of them may have been raised before the hand, and nobody says so.
   test('that gives what a skipped step gives is not lowered before a promotion', () => {
     const step = { ...raising.step, index: 5, from: percent(1), to: percent(100) };
