@@ -38,6 +38,8 @@ export interface Readings {
 export interface Carried {
   readonly state: RolloutState;
   readonly routeWeight: Percent;
+  /** Of the rule that gives the canary least. */
+  readonly leastWeight: Percent;
   readonly propagation: Millis;
   /**
    * The weight was lowered at the first suspicion, and the gateway has accepted the present route
@@ -152,15 +154,24 @@ export function streamOf(state: RolloutState, policy: AnalysisPolicy): PollStrea
 /**
  * Which step a poll belongs to. From the record of a change until the gateway surely follows it,
  * the poll settles: the canary gets at most the greater share, so the rollback test stays valid;
- * promotion waits.
+ * promotion waits. So it does while somebody's hand has put other weights on the route: the test
+ * believes the share of the step, and would take a change of it for a change of the canary.
  */
-function framed(poll: CountedPoll, memory: RolloutMemory, carried: Carried): Poll {
-  const { state, routeWeight, propagation } = carried;
+export function framed(
+  poll: CountedPoll,
+  memory: Pick<RolloutMemory, 'priors'>,
+  carried: Carried,
+): Poll {
+  const { state, routeWeight, leastWeight, flinchedAt, propagation } = carried;
   const { step, spec } = state;
   const shifted = step.inForceAt !== null || routeWeight === step.to;
   const before = poll.at <= step.raisedAt || !shifted;
   const index = before ? step.fromIndex : step.index;
-  const inForce = before || (step.inForceAt !== null && poll.since >= step.inForceAt + propagation);
+  const expected = shifted ? step.to : step.from;
+  const carries = routeWeight === expected && leastWeight === expected;
+  const byHand = !carries && flinchedAt === undefined;
+  const followed = step.inForceAt !== null && poll.since >= step.inForceAt + propagation;
+  const inForce = !byHand && (before || followed);
   const lowered = flinched(poll, carried);
   if (lowered !== undefined) return lowered;
   return {
@@ -169,7 +180,7 @@ function framed(poll: CountedPoll, memory: RolloutMemory, carried: Carried): Pol
     weight: before ? step.from : step.to,
     step: index,
     next: spec.steps[index + 1] ?? percent(100),
-    ...(inForce ? {} : { settling: percent(Math.max(step.from, step.to)) }),
+    ...(inForce ? {} : { settling: percent(Math.max(step.from, step.to, routeWeight)) }),
     ...(memory.priors === undefined ? {} : { priors: memory.priors }),
   };
 }

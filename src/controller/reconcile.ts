@@ -12,7 +12,14 @@ import { decide } from '../rollout/decide.ts';
 import type { Decision } from '../rollout/decision.ts';
 import { brokenBy } from '../rollout/invariants.ts';
 import { nextWrite } from '../rollout/mechanism.ts';
-import { carriedIndex, marks, routeWeight, type Snapshot, stateOf } from '../rollout/snapshot.ts';
+import {
+  carriedIndex,
+  leastWeight,
+  marks,
+  routeWeight,
+  type Snapshot,
+  stateOf,
+} from '../rollout/snapshot.ts';
 import type { RolloutState } from '../rollout/state.ts';
 import type { DeploymentView } from '../rollout/views.ts';
 import { policyOf } from './analysis-policy.ts';
@@ -147,6 +154,7 @@ function carriedBy(s: Snapshot, state: RolloutState, parts: Parts): Carried {
   return {
     state,
     routeWeight: routeWeight(s),
+    leastWeight: leastWeight(s),
     propagation: s.limits.propagation,
     flinchedAt: mark?.kind === 'flinch' ? mark.at : undefined,
     acceptedAt: s.routeAcceptedSince,

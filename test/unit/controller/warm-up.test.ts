@@ -15,6 +15,7 @@ const carried = (from: number, to: number, replicas: number): Carried => ({
     },
   }),
   routeWeight: percent(to),
+  leastWeight: percent(to),
   propagation: seconds(2),
   warmUp: seconds(30),
   replicas,
