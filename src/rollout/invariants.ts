@@ -10,7 +10,7 @@ import { rejectionOf, type Snapshot, stateOf } from './snapshot.ts';
 export function brokenBy(action: Action, s: Snapshot): string | undefined {
   switch (action.kind) {
     case 'shift-route':
-      if (s.route?.record?.mark?.kind === 'rejected')
+      if (isMarkedRejected(s))
         return action.to > 0 ? 'S4: a rejected mark is never overwritten' : undefined;
       return action.to > action.from ? brokenByWeight(action.to, s) : undefined;
     case 'create-canary':
@@ -38,6 +38,12 @@ export function brokenBy(action: Action, s: Snapshot): string | undefined {
     default:
       return undefined;
   }
+}
+
+/** A mark in the name of another revision, which a list that was behind had shown, is no reason. */
+function isMarkedRejected({ route, canary }: Snapshot): boolean {
+  const mark = route?.record?.mark;
+  return mark?.kind === 'rejected' && mark.revision === canary?.podHash;
 }
 
 function brokenByWeight(to: number, s: Snapshot): string | undefined {
