@@ -53,7 +53,8 @@ export function startLoad({ onRequest, ...options }: LoadOptions): Load {
       if (end !== undefined) resolve(end);
     });
     child.on('error', reject);
-    child.on('exit', (code) => reject(new Error(`the load generator ended with ${code}`)));
+    // Not `exit`, which may come before its last message.
+    child.on('close', (code) => reject(new Error(`the load generator ended with ${code}`)));
   });
   ended.catch(() => {}); // told to whoever waits for it; nobody waiting must not end the process
   return {
