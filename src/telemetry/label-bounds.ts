@@ -28,3 +28,5 @@ export function createLabelBounds(bounds: Readonly<Record<BoundedLabel, number>>
     return value;
   };
 }
+
+export type LabelBounds = ReturnType<typeof createLabelBounds>;

@@ -6,6 +6,9 @@ export interface RolloutName {
   readonly deployment: string;
 }
 
+export const keyOf = ({ namespace, deployment }: RolloutName): string =>
+  `${namespace}/${deployment}`;
+
 type Labels = Readonly<Record<string, string>>;
 
 /** One of a rollout's series of a gauge, by the labels beyond the rollout's own. */
@@ -43,7 +46,6 @@ const noLabels: Labels = {};
 
 export function createLiveSeries(): LiveSeries {
   const entries = new Map<string, Entry>();
-  const keyOf = (rollout: RolloutName) => `${rollout.namespace}/${rollout.deployment}`;
 
   const seriesOf = (rollout: RolloutName, gauge: Gauge): Map<string, Series> => {
     const { namespace, deployment } = rollout;

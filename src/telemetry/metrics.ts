@@ -5,7 +5,7 @@ import type { RuleName } from '../rollout/decide.ts';
 import type { NoticeKind } from '../rollout/notice.ts';
 import type { Outcome } from '../rollout/state.ts';
 import { createInstruments, type Instruments } from './instruments.ts';
-import { createLabelBounds } from './label-bounds.ts';
+import { createLabelBounds, type LabelBounds } from './label-bounds.ts';
 import { createLiveSeries, type RolloutName } from './live-series.ts';
 import {
   type CheckFigures,
@@ -133,11 +133,9 @@ export function createMetrics({ registry, clock, build, nodeVersion }: MetricsPa
 const spanSeconds = (span: Millis): number =>
   Number.isFinite(span) ? Math.max(0, toSeconds(span)) : 0;
 
-type Bound = ReturnType<typeof createLabelBounds>;
-
 function rolloutMetrics(
   is: Instruments,
-  bound: Bound,
+  bound: LabelBounds,
   holds: Holds,
   gauges: RolloutGauges,
   clock: Clock,
@@ -155,9 +153,9 @@ function rolloutMetrics(
       for (const rule of rollbackRules) is.rollbacks.inc({ namespace, rule }, 0);
     },
     rollout: (rollout, figures) => {
-      const reason = figures.hold === undefined ? undefined : bound('reason', figures.hold);
-      holds.set(rollout.namespace, rollout.deployment, reason);
-      gauges.rollout(rollout, figures);
+      const hold = figures.hold === undefined ? undefined : bound('reason', figures.hold);
+      holds.set(rollout.namespace, rollout.deployment, hold);
+      gauges.rollout(rollout, { ...figures, hold });
     },
     checks: (rollout, read) => gauges.checks(rollout, read),
     rolloutEnded: (rollout, outcome, ruleName, took) => {
@@ -182,14 +180,18 @@ function rolloutMetrics(
   } satisfies Partial<Metrics>;
 }
 
-const metricSourceMetrics = (is: Instruments, bound: Bound, totals: Totals) =>
+const metricSourceMetrics = (is: Instruments, bound: LabelBounds, totals: Totals) =>
   ({
     prometheusQueries: (source, read) => totals.follow(bound('source', source), read),
     prometheusRead: (source, took) =>
       is.readDuration.observe({ source: bound('source', source) }, spanSeconds(took)),
   }) satisfies Partial<Metrics>;
 
-const kubernetesMetrics = (is: Instruments, bound: Bound, staleness: Map<string, () => Millis>) =>
+const kubernetesMetrics = (
+  is: Instruments,
+  bound: LabelBounds,
+  staleness: Map<string, () => Millis>,
+) =>
   ({
     kubernetesRequest: ({ verb, resource: name, status, millis }) => {
       const resource = bound('resource', name);
@@ -206,7 +208,7 @@ const kubernetesMetrics = (is: Instruments, bound: Bound, staleness: Map<string,
     },
   }) satisfies Partial<Metrics>;
 
-const noticeMetrics = (is: Instruments, bound: Bound) =>
+const noticeMetrics = (is: Instruments, bound: LabelBounds) =>
   ({
     notifierConfigured: (name) => {
       const notifier = bound('notifier', name);
@@ -227,7 +229,7 @@ const noticeMetrics = (is: Instruments, bound: Bound) =>
       is.outboxDepth.set({ notifier: bound('notifier', notifier) }, waiting),
   }) satisfies Partial<Metrics>;
 
-const controllerMetrics = (is: Instruments, bound: Bound) =>
+const controllerMetrics = (is: Instruments, bound: LabelBounds) =>
   ({
     workQueueDepth: (waiting) => is.queueDepth.set(waiting),
     workQueueWaited: (span) => is.queueWait.observe(spanSeconds(span)),

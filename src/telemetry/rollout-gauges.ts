@@ -1,8 +1,8 @@
 import type { Percent } from '../lib/units.ts';
 import type { Phase } from '../rollout/state.ts';
 import type { Instruments } from './instruments.ts';
-import type { createLabelBounds } from './label-bounds.ts';
-import { createLiveSeries, type LiveSeries, type RolloutName } from './live-series.ts';
+import type { LabelBounds } from './label-bounds.ts';
+import { createLiveSeries, keyOf, type LiveSeries, type RolloutName } from './live-series.ts';
 import type { MetricKey } from './metric-catalogue.ts';
 
 export interface RolloutFigures {
@@ -58,6 +58,7 @@ export const rolloutGauges = [
  * the last pass are kept, and the gauges are set when they are about to be read.
  */
 export interface RolloutGauges {
+  /** The reason of a hold is a label: one of a bounded number. */
   rollout(rollout: RolloutName, figures: RolloutFigures): void;
   /** Replaces the rollout's checks. */
   checks(rollout: RolloutName, read: () => readonly CheckFigures[]): void;
@@ -66,8 +67,6 @@ export interface RolloutGauges {
   /** Sets what is new since the last call. */
   show(): void;
 }
-
-type Bound = ReturnType<typeof createLabelBounds>;
 
 interface Unread {
   readonly rollout: RolloutName;
@@ -78,12 +77,11 @@ interface Unread {
 /** `onError`: `read` of a rollout's checks has thrown; the page must not lack all others for it. */
 export function createRolloutGauges(
   is: Pick<Instruments, (typeof rolloutGauges)[number]>,
-  bound: Bound,
+  bound: LabelBounds,
   onError: () => void,
 ): RolloutGauges {
   const live = createLiveSeries();
   const unread = new Map<string, Unread>();
-  const keyOf = ({ namespace, deployment }: RolloutName) => `${namespace}/${deployment}`;
   const of = (rollout: RolloutName): Unread => {
     const key = keyOf(rollout);
     const found = unread.get(key) ?? { rollout };
@@ -103,7 +101,7 @@ export function createRolloutGauges(
     },
     show: () => {
       for (const { rollout, figures, checks } of unread.values()) {
-        if (figures !== undefined) setRollout(is, live, rollout, figures, bound);
+        if (figures !== undefined) setRollout(is, live, rollout, figures);
         try {
           if (checks !== undefined) setChecks(is, live, rollout, checks(), bound);
         } catch {
@@ -122,7 +120,6 @@ function setRollout(
   live: LiveSeries,
   rollout: RolloutName,
   figures: RolloutFigures,
-  bound: Bound,
 ): void {
   live.set(rollout, is.weight, figures.weight);
   live.set(rollout, is.step, figures.step);
@@ -130,7 +127,7 @@ function setRollout(
   live.set(rollout, is.exposed, figures.exposedRequests);
   live.set(rollout, is.failed, figures.failedRequests);
   live.setAll(rollout, is.phase, [{ value: 1, extra: { phase: figures.phase } }]);
-  const reason = figures.hold === undefined ? undefined : bound('reason', figures.hold);
+  const { hold: reason } = figures;
   live.setAll(rollout, is.hold, reason === undefined ? [] : [{ value: 1, extra: { reason } }]);
 }
 
@@ -141,7 +138,7 @@ function setChecks(
   live: LiveSeries,
   rollout: RolloutName,
   checks: readonly CheckFigures[],
-  bound: Bound,
+  bound: LabelBounds,
 ): void {
   const columns = [
     [is.verdict, acting((c) => verdictValue[c.verdict])],
