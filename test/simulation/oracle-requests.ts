@@ -91,15 +91,16 @@ export const isAdoptedTooLate = ({ name, version }: SetTruth, book: Book): boole
  * Replicas that a raise must be sized for: those that the Deployment has, or had when it was asked
  * for or just before. While it is under way somebody may want more.
  */
-export function replicasToServe(before: RouteTruth, { view, replicasAtWrite }: Book): number {
-  const replicas = view.deployment()?.replicas ?? 1;
-  return Math.min(replicas, replicasAtWrite.get(before.resourceVersion) ?? replicas);
-}
+export const replicasToServe = (before: RouteTruth, book: Book): number =>
+  leastReplicas(book.replicasAtWrite.get(before.resourceVersion), book);
 
 /** As above, of a ReplicaSet that gets fewer pods. */
-export function replicasOfSet({ name }: SetTruth, { view, atWriteOfSet }: Book): number {
+export const replicasOfSet = ({ name }: SetTruth, book: Book): number =>
+  leastReplicas(book.atWriteOfSet.get(name)?.replicas, book);
+
+function leastReplicas(atWrite: number | undefined, { view }: Book): number {
   const replicas = view.deployment()?.replicas ?? 1;
-  return Math.min(replicas, atWriteOfSet.get(name)?.replicas ?? replicas);
+  return Math.min(replicas, atWrite ?? replicas);
 }
 
 function pinIn(body: unknown): string | undefined {
