@@ -104,6 +104,8 @@ class ListWatch<T, I extends string> implements Reflector {
   #failures = 0;
   /** Answered watches since the last event. */
   #fruitless = 0;
+  /** The last list was older than what we saw, and not believed. */
+  #wentBack = false;
 
   constructor(options: ReflectorOptions<T, I>) {
     this.#options = options;
@@ -141,14 +143,36 @@ class ListWatch<T, I extends string> implements Reflector {
 
   async #list(signal: AbortSignal): Promise<void> {
     const { clock, random, resource, store } = this.#options;
-    const heard = () => this.#heard();
-    this.#resourceVersion = await listInto(this.#options, this.#resourceVersion, heard, signal);
+    this.#resourceVersion = await listInto(this.#options, signal, {
+      onPage: () => this.#heard(),
+      isRestored: (version) => this.#isRestored(version),
+    });
     this.#mustList = false;
     this.#fruitless = 0;
     const relistEvery = this.#options.relistEvery ?? minutes(30);
     this.#relistAt = clock.monotonic() + relistEvery * (0.9 + random() * 0.2);
     this.#announceSynced();
     this.#notice({ kind: 'listed', resource: resource.plural, objects: store.size });
+  }
+
+  /**
+   * Whether a list is older than what we saw because the storage was restored or replaced. One
+   * alone may come from a cache that is far behind: of two in a row the second is believed.
+   * @throws KUBERNETES_GONE for the first
+   */
+  #isRestored(version: string): boolean {
+    const seen = this.#resourceVersion;
+    const order = seen === undefined ? undefined : compareResourceVersions(version, seen);
+    const goesBack = order !== undefined && order < 0;
+    const isFirst = goesBack && !this.#wentBack;
+    this.#wentBack = isFirst;
+    if (isFirst) {
+      throw new OperatingError(
+        'KUBERNETES_GONE',
+        `the list went back from version ${seen} to ${version}`,
+      );
+    }
+    return goesBack;
   }
 
   async #watch(from: string, signal: AbortSignal): Promise<void> {
@@ -203,27 +227,21 @@ class ListWatch<T, I extends string> implements Reflector {
   }
 }
 
-/**
- * One complete list. Its version may be older than what we saw only if the storage was restored or
- * replaced.
- */
+/** One complete list. Tells its version. */
 async function listInto<T, I extends string>(
   options: ReflectorOptions<T, I>,
-  lastSeen: string | undefined,
-  heard: () => void,
   signal: AbortSignal,
+  on: { readonly onPage: () => void; readonly isRestored: (version: string) => boolean },
 ): Promise<string> {
   const { client, resource, store, namespace, labelSelector, fieldSelector } = options;
   const selection = { namespace, labelSelector, fieldSelector };
   let listing: ReturnType<typeof store.beginListing> | undefined;
   let resourceVersion = '';
   for await (const page of client.list(resource, selection, signal)) {
-    heard();
+    on.onPage();
     resourceVersion = page.resourceVersion;
-    const order =
-      lastSeen === undefined ? undefined : compareResourceVersions(resourceVersion, lastSeen);
     listing ??= store.beginListing({
-      historyRestarted: order !== undefined && order < 0,
+      historyRestarted: on.isRestored(resourceVersion),
       namespace,
     });
     for (const item of page.items) listing.add(item);

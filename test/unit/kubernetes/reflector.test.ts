@@ -324,6 +324,28 @@ test('a storage that starts anew is believed', async () => {
   await vi.waitFor(() => expect(world.store.values()).toEqual(['b@11']));
 });
 
+test('one list that goes back is asked for again: a cache may be behind', async () => {
+  const world = await aWorld();
+  world.put('a');
+  world.put('b');
+  world.start();
+  await world.has('a', 'b');
+  await world.watching();
+  const pod = { namespace: 'shop', name: 'gone', uid: 'uid-gone', resourceVersion: '50' };
+  const behind = { metadata: { resourceVersion: '60' }, items: [{ metadata: pod }] };
+  world.fault.list = first(1, (response) => sendJson(response, 200, behind));
+  world.send('ERROR', expired);
+  await vi.waitFor(() => expect(world.lists()).toBe(3));
+  await world.watching();
+  expect(world.changes).toEqual(['->a@101', '->b@102']);
+  expect(world.notices).toContainEqual(
+    expect.objectContaining({
+      code: 'KUBERNETES_GONE',
+      message: 'the list went back from version 102 to 60',
+    }),
+  );
+});
+
 test('a list at least every so often finds what the watch never told', async () => {
   const world = await aWorld({ relistEvery: millis(50) });
   world.put('a');
