@@ -2,6 +2,7 @@ import type { RawObject } from '../kubernetes/raw-object.ts';
 import { resources } from '../kubernetes/resources.ts';
 import { isOperatingError } from '../lib/errors.ts';
 import { type Percent, percent } from '../lib/units.ts';
+import { lasting } from '../rollout/route-mark.ts';
 import { leastWeight, routeWeight, type Snapshot } from '../rollout/snapshot.ts';
 import type { RouteMark, RouteView } from '../rollout/views.ts';
 import { confirmRecord } from './confirm-canary.ts';
@@ -124,6 +125,7 @@ export async function fence(
  * Takes the canary's traffic off. Lowering to nothing is right whatever else has changed on the
  * route, so a
  * conflict is answered with a fresh read and another try: no precondition may delay or refuse it.
+ * What is read may tell of a rejection whose answer was lost.
  */
 export async function cut(
   mark: RouteMark,
@@ -134,7 +136,8 @@ export async function cut(
   const found = routeOf(s, effects);
   let { raw } = found;
   for (let left = cutTries; ; left -= 1) {
-    const patch = found.provider.lower(raw, s.deployment.uid, percent(0), mark);
+    const before = found.provider.read(raw, s.deployment.uid, s.service?.name ?? '').record?.mark;
+    const patch = found.provider.lower(raw, s.deployment.uid, percent(0), lasting(before, mark));
     if (Object.keys(patch).length === 0) return;
     try {
       await send(raw, patch, effects, signal);

@@ -20,6 +20,7 @@ import {
 } from './conditions.ts';
 import type { Decision } from './decision.ts';
 import type { Condition, Waiting } from './mechanism.ts';
+import { lasting } from './route-mark.ts';
 import {
   imagesKey,
   marks,
@@ -46,19 +47,14 @@ const rejects = (d: Decision): boolean => d.goal.kind === 'roll-back';
 const isReason = (mark: RouteMark | undefined): boolean =>
   mark !== undefined && mark.kind !== 'paused';
 
-/** What was cut for a rejection, and raised by somebody since, is cut for it again. */
-function markFor(s: Snapshot, d: Decision): RouteMark {
-  const before = s.route?.record?.mark;
-  const revision = s.canary?.podHash ?? s.route?.record?.revision ?? '';
-  if (before?.kind === 'rejected' && before.revision === revision) return before;
-  return {
+const markFor = (s: Snapshot, d: Decision): RouteMark =>
+  lasting(s.route?.record?.mark, {
     kind: rejects(d) ? 'rejected' : 'withdrawn',
-    revision,
+    revision: s.canary?.podHash ?? s.route?.record?.revision ?? '',
     rule: outcomeOf(d)?.rule ?? d.rule,
     because: (outcomeOf(d)?.because ?? d.because).slice(0, 512),
     at: s.now,
-  };
-}
+  });
 
 /**
  * Cut, then record, then scale: nothing can delay the cut, and a crash after it finds the reason on
