@@ -3,7 +3,7 @@ import { resources } from '../kubernetes/resources.ts';
 import { isOperatingError } from '../lib/errors.ts';
 import { type Percent, percent } from '../lib/units.ts';
 import { lasting } from '../rollout/route-mark.ts';
-import { leastWeight, routeWeight, type Snapshot } from '../rollout/snapshot.ts';
+import { leastWeight, routeWeight, type Snapshot, stateOf } from '../rollout/snapshot.ts';
 import type { RouteMark, RouteView } from '../rollout/views.ts';
 import { confirmRecord } from './confirm-canary.ts';
 import type { Effects } from './effects.ts';
@@ -41,7 +41,9 @@ export async function shift(
   );
   if (action.to > action.from) await confirmDeployment(s, effects, signal);
   else await confirmRecord(s, effects, signal);
-  await send(raw, provider.shift(raw, s.deployment.uid, action.to), effects, signal);
+  const step = stateOf(s)?.step;
+  const raisedAt = step?.to === action.to ? step.raisedAt : undefined;
+  await send(raw, provider.shift(raw, s.deployment.uid, action.to, raisedAt), effects, signal);
 }
 
 /**

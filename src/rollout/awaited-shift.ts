@@ -18,8 +18,10 @@ export function awaitsShift(s: Snapshot, { step }: RolloutState): boolean {
   const { index, fromIndex, inForceAt } = step;
   const isOurs = s.route?.record?.canaryService === s.canaryServiceName;
   const isTakenOff = isOurs && s.route?.canaryService === undefined && fromIndex < index;
+  // Each lowering of ours has left its mark.
+  const isMade = s.route?.record?.raisedAt === step.raisedAt && s.route.record.mark === undefined;
   // The fence before a pause for such a hand lists the canary again: its mark tells of the hand.
-  const isLowered = isTakenOff || fenceOf(s, step)?.rule === 'weightChangedByHand';
+  const isLowered = isTakenOff || isMade || fenceOf(s, step)?.rule === 'weightChangedByHand';
   return inForceAt === null && isStillAt(s, step) && !isLowered;
 }
 

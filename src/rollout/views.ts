@@ -156,6 +156,8 @@ export interface RouteRecord {
   readonly service: string;
   readonly canaryService: string;
   readonly mark: RouteMark | undefined;
+  /** Which raise was made last: when it was recorded. */
+  readonly raisedAt?: Instant | undefined;
 }
 
 /** Something true since a moment that the controller itself saw; undefined while it is not true. */

@@ -48,10 +48,11 @@ export const gatewayApi: TrafficProvider = {
       reweighed(raw, [...records, fresh], fresh, () => 0),
     );
   },
-  shift(raw, deploymentUid, weight) {
+  shift(raw, deploymentUid, weight, raisedAt) {
     const record = readRecord(raw, deploymentUid);
     if (record === undefined) return {};
-    const { mark: _cleared, ...kept } = record;
+    const { mark: _cleared, ...rest } = record;
+    const kept = raisedAt === undefined ? rest : { ...rest, raisedAt };
     const isLowering = read(raw, deploymentUid, record.service).weight > weight;
     return steer(raw, kept, isLowering ? atMost(weight, raw, kept) : () => weight);
   },
@@ -177,6 +178,7 @@ function viewOf(raw: RawObject, deploymentUid: string, service: string): RouteVi
     service: record.service,
     canaryService: record.canaryService,
     mark: record.mark,
+    raisedAt: record.raisedAt,
   };
   return {
     kind: 'httproute',

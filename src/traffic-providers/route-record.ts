@@ -1,3 +1,4 @@
+import type { Instant } from '../lib/units.ts';
 import type { RouteMark } from '../rollout/views.ts';
 import type { RawObject, RouteBinding } from './traffic-provider.ts';
 
@@ -13,6 +14,7 @@ export interface SavedRule {
 export type SavedRoute = RouteBinding & {
   readonly saved: readonly SavedRule[];
   readonly mark?: RouteMark;
+  readonly raisedAt?: Instant;
 };
 
 export const isRecord = (value: unknown): value is RawObject =>

@@ -147,6 +147,22 @@ describe.each(Object.values(trafficProviders))('the $kind provider', (provider) 
     expect(provider.restore(restored, uid)).toEqual({});
   });
 
+  test('tells which raise was made last', () => {
+    const raw = route([{ backendRefs: [ref('web', 1)] }]);
+    const listed = apply(raw, provider.attach(raw, binding));
+    const raised = apply(listed, provider.shift(listed, uid, percent(5), instant(7)));
+    const lowered = apply(raised, provider.lower(raised, uid, percent(1), mark));
+    const undone = apply(lowered, provider.shift(lowered, uid, percent(0)));
+    const told = [listed, raised, lowered, undone, apply(undone, provider.attach(undone, binding))];
+    expect(told.map((one) => provider.read(one, uid, 'web').record?.raisedAt)).toEqual([
+      undefined,
+      7,
+      7,
+      7,
+      undefined,
+    ]);
+  });
+
   test('keeps what the user changed meanwhile', () => {
     const raw = route([{ backendRefs: [ref('web', 1), ref('search', 3)] }]);
     const attached = apply(raw, provider.attach(raw, binding));

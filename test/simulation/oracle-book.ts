@@ -49,6 +49,8 @@ export interface Book {
   userRules: string | undefined;
   /** Weight below which somebody's hand has put the canary. */
   handLimit: number | undefined;
+  /** The raise that we have made last: when it was recorded. */
+  raiseMade: number | undefined;
   /** Somebody else has changed the weight, or taken the canary off the route, at any time. */
   handSeen: boolean;
   /** What somebody raised goes back without a reason of ours. */

@@ -70,6 +70,7 @@ export function createOracles(world: World, options: OracleOptions = {}): Oracle
     wasRefused: false,
     userRules: undefined,
     handLimit: undefined,
+    raiseMade: undefined,
     handSeen: false,
     raisedByHand: false,
     soundPins: new Set(),
@@ -188,12 +189,13 @@ function onRoute(before: RouteTruth, after: RouteTruth, book: Book): void {
   if (after.weight !== before.weight) book.raisedByHand = false;
 }
 
-/** Nothing below what is recorded, or what a raise of ours that is not in force yet began from. */
+/** Nothing below what is recorded, or what a raise of ours that was not made yet begins from. */
 function isNoCut({ leastWeight, canaryService, record }: RouteTruth, book: Book): boolean {
   const state = canaryOf(book, record?.revision)?.state;
   if (typeof state !== 'object') return false;
-  const { from, to, inForceAt } = state.step;
-  const isUnmade = inForceAt === null && from === leastWeight && canaryService !== undefined;
+  const { from, to, raisedAt, inForceAt } = state.step;
+  const isMade = inForceAt !== null || raisedAt === book.raiseMade;
+  const isUnmade = !isMade && from === leastWeight && canaryService !== undefined;
   return leastWeight >= to || isUnmade;
 }
 
@@ -242,6 +244,7 @@ function onRaise(before: RouteTruth, after: RouteTruth, book: Book): void {
     say(book, 'S4 hand', `raised to ${to} % after somebody had lowered it`);
   }
   climbed(to, rollout, book);
+  if (to === state.step.to) book.raiseMade = state.step.raisedAt;
   book.handLimit = undefined;
   ableToServe(to, before, after, book);
 }
@@ -321,7 +324,9 @@ function onFall(before: RouteTruth, after: RouteTruth, book: Book): void {
   // A hand has raised it beyond a step that it had not reached yet, and it comes back to that.
   if (book.raisedByHand && rollout !== undefined && typeof set?.state === 'object') {
     const index = rollout.ladder.indexOf(to);
-    if (set.state.step.to === to && index > rollout.reached) arrived(index, rollout, book);
+    const { step } = set.state;
+    if (step.to === to && index > rollout.reached) arrived(index, rollout, book);
+    if (step.to === to) book.raiseMade = step.raisedAt;
   }
   const isWithdrawn = after.record.mark?.kind === 'withdrawn';
   // An adoption that landed when the template was the stable one again is no promotion.

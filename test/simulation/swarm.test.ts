@@ -70,6 +70,7 @@ test.each([
   [17_562, 1, 17, 'the template goes back while the route is looked at before an adoption'],
   [800_000_218, 1, 6, 'a list that goes back shows the canary that was rejected before'],
   [596_494_564, 1, 9, 'an opt-out comes between a cut for a rejection and its answer'],
+  [596_489_631, 3, 3, 'a hand lowers a first raise to nothing while nobody is there'],
   [80_000_573, 2, 10, 'a hand lowers what a hand has raised, and it is still too much'],
 ])('seed %i, its first %i acts and %i faults: %s', async (seed, acts, faults) => {
   const drawn = planOf(seed);

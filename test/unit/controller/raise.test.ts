@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import type { Effects } from '../../../src/controller/effects.ts';
 import { shift } from '../../../src/controller/write-route.ts';
 import { type Percent, percent } from '../../../src/lib/units.ts';
-import { aReplicaSet, aRoute, aSnapshot, canaryHash } from '../../builders/snapshot.ts';
+import { aReplicaSet, aRoute, aSnapshot, aState, canaryHash } from '../../builders/snapshot.ts';
 
 const noop = () => undefined;
 
@@ -48,12 +48,16 @@ async function shifted(
       now.Deployment = { ...now.Deployment, generation: generation + (ahead.later ?? 0) };
       return Promise.resolve(answer);
     },
-    mergePatch: () => {
-      sent.push('patch the route');
+    mergePatch: (_ref: object, { raisedAt }: { readonly raisedAt?: number }) => {
+      const isRecorded = raisedAt === aState().step.raisedAt;
+      sent.push(isRecorded ? 'make the recorded raise' : 'patch the route');
       return Promise.resolve({ metadata: {} });
     },
   };
-  const provider = { read: () => s.route, shift: () => ({ spec: {} }) };
+  const provider = {
+    read: () => s.route,
+    shift: (_raw: object, _uid: string, _to: Percent, raisedAt?: number) => ({ raisedAt }),
+  };
   const rawRoute = () => ({ metadata: { name: 'web', namespace: 'shop', uid: s.route?.uid } });
   const clock = { monotonic: () => time };
   const effects = { client, clock, accept: noop, rawRoute, providers: { httproute: provider } };
@@ -65,6 +69,12 @@ const [low, high] = [percent(5), percent(10)];
 
 test('a raise looks at the Deployment first', async () => {
   expect(await shifted(low, high)).toEqual(['look at the Deployment', 'patch the route']);
+});
+
+// A hand that lowers the route to where this began is told from a raise that was not made.
+test('and says on the route which one it is', async () => {
+  const to = aState().step.to;
+  expect((await shifted(percent(1), to)).at(-1)).toBe('make the recorded raise');
 });
 
 // After an outage of the API server the canary had the size for one pod, and got all requests of
@@ -101,7 +111,7 @@ test('nor after an opt-out that has not been seen', async () => {
 test('what somebody raised is undone after a look at what is recorded', async () => {
   expect(await shifted(high, low, { deployment: 1 })).toEqual([
     'look at the ReplicaSet',
-    'patch the route',
+    'make the recorded raise',
   ]);
 });
 

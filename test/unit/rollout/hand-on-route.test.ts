@@ -42,6 +42,29 @@ test('applied anew in the middle of a flinch, the rollout does not hold for ever
   expect(act({ route: appliedAnew(under({ ...mark, pod })) }).rule).not.toBe('weightChangedByHand');
 });
 
+// Nobody was there when a hand undid a first raise: it looked as if it had not been made.
+describe('lowered to where its raise began', () => {
+  const raisedAt = at(-9);
+  const raise = { ...step, index: 2, fromIndex: 1, from: percent(5), to: percent(10), raisedAt };
+  const ruleFor = (change: object) => {
+    const record = { ...(aRoute().record as object), ...change } as never;
+    const state = aState({ step: { ...raise, inForceAt: null } });
+    return act({ route: aRoute({ record }), state, verdict: pass }).rule;
+  };
+
+  test('it is kept', () => {
+    expect(ruleFor({ raisedAt })).toBe('weightChangedByHand');
+  });
+
+  test.each([
+    ['nothing was made yet', {}],
+    ['it is the raise before that was made', { raisedAt: at(-99) }],
+    ['we have lowered it since', { raisedAt, mark: { ...mark, kind: 'withdrawn' } }],
+  ])('it is raised where %s', (_where, change) => {
+    expect(ruleFor(change)).toBe('stepPassed');
+  });
+});
+
 describe('one of several rules', () => {
   const only = (least: number, most = 5) =>
     aRoute({ weight: percent(most), leastWeight: percent(least) });
