@@ -47,14 +47,18 @@ const rejects = (d: Decision): boolean => d.goal.kind === 'roll-back';
 const isReason = (mark: RouteMark | undefined): boolean =>
   mark !== undefined && mark.kind !== 'paused';
 
-const markFor = (s: Snapshot, d: Decision): RouteMark =>
-  lasting(s.route?.record?.mark, {
-    kind: rejects(d) ? 'rejected' : 'withdrawn',
-    revision: s.canary?.podHash ?? s.route?.record?.revision ?? '',
+function markFor(s: Snapshot, d: Decision): RouteMark {
+  const record = s.route?.record;
+  const revision = s.canary?.podHash ?? record?.revision ?? '';
+  return lasting(record, {
+    // The route may carry another canary than this one, which a stale list alone has in its place.
+    kind: rejects(d) && record?.revision === revision ? 'rejected' : 'withdrawn',
+    revision,
     rule: outcomeOf(d)?.rule ?? d.rule,
     because: (outcomeOf(d)?.because ?? d.because).slice(0, 512),
     at: s.now,
   });
+}
 
 /**
  * Cut, then record, then scale: nothing can delay the cut, and a crash after it finds the reason on

@@ -1,5 +1,7 @@
-import type { RouteMark } from './views.ts';
+import type { RouteMark, RouteRecord } from './views.ts';
 
-/** What was cut for a rejection, and is cut again for whatever reason, stays rejected (S4). */
-export const lasting = (before: RouteMark | undefined, mark: RouteMark): RouteMark =>
-  before?.kind === 'rejected' && before.revision === mark.revision ? before : mark;
+/** A canary that the route was cut from for a rejection, and is again for any reason, stays so. */
+export function lasting(record: RouteRecord | undefined, mark: RouteMark): RouteMark {
+  const before = record?.mark;
+  return before?.kind === 'rejected' && before.revision === record?.revision ? before : mark;
+}

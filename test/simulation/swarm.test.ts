@@ -59,6 +59,7 @@ test.each([
   [90_005_289, 0, 16, 'a stale list lacks the ReplicaSet that serves'],
   [90_001_365, 0, 20, 'a stale list shows the route as before the mark of a cut of ours'],
   [486_939_463, 1, 8, 'a stale list shows an earlier canary in the place of the one that serves'],
+  [2_036_352_799, 1, 13, 'and the earlier one was rejected'],
   [486_936_865, 1, 19, 'a raise lands when its Deployment is gone'],
   [486_937_032, 1, 12, 'a hand raises what is rejected while nobody is there to undo it'],
   [486_939_386, 2, 3, 'a hand comes between the record of a promotion and its raise'],

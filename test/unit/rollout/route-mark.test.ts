@@ -1,0 +1,56 @@
+import { expect, test } from 'vitest';
+import { percent } from '../../../src/lib/units.ts';
+import { decide } from '../../../src/rollout/decide.ts';
+import { nextWrite } from '../../../src/rollout/mechanism.ts';
+import { lasting } from '../../../src/rollout/route-mark.ts';
+import type { RouteMark, RouteMarkKind, RouteRecord } from '../../../src/rollout/views.ts';
+import { aRoute, aSnapshot, at, canaryHash, fail } from '../../builders/snapshot.ts';
+
+const markOf = (kind: RouteMarkKind, revision = canaryHash): RouteMark => ({
+  kind,
+  revision,
+  rule: 'evidenceWorse',
+  because: 'worse',
+  at: at(-1),
+});
+const other = 'cccccccccc';
+const recordOf = (revision: string, mark?: RouteMark): RouteRecord => ({
+  deploymentUid: 'uid',
+  service: 'web',
+  canaryService: `web-canary-${revision}`,
+  revision,
+  mark,
+});
+
+/** The mark of the cut for a release that fails, where the route carries this revision. */
+function markOfCut(listed: string): RouteMark | undefined {
+  const route = aRoute({ weight: percent(5), record: recordOf(listed) });
+  const s = aSnapshot({ verdict: fail, route });
+  const next = nextWrite(s, decide(s));
+  return next.kind === 'write' && next.action.kind === 'cut-route' ? next.action.mark : undefined;
+}
+
+test('what the route carries is cut for its rejection', () => {
+  expect(markOfCut(canaryHash)).toMatchObject({ kind: 'rejected', revision: canaryHash });
+});
+
+// A list that was behind showed the rejected canary before the one that served: this one was cut as
+// rejected, which nobody took back.
+test('another canary than the rejected one is withdrawn', () => {
+  expect(markOfCut(other)).toMatchObject({ kind: 'withdrawn', revision: canaryHash });
+});
+
+test('a rejection of what the route carries outlasts every reason to cut it again', () => {
+  const rejected = recordOf(canaryHash, markOf('rejected'));
+  for (const revision of [canaryHash, other]) {
+    expect(lasting(rejected, markOf('withdrawn', revision))).toEqual(markOf('rejected'));
+  }
+});
+
+test('no other reason does', () => {
+  const reasons = [markOf('flinch'), markOf('withdrawn'), markOf('rejected', other), undefined];
+  for (const reason of reasons) {
+    const cut = markOf('rejected');
+    expect(lasting(recordOf(canaryHash, reason), cut)).toBe(cut);
+  }
+});
