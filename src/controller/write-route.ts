@@ -138,8 +138,8 @@ export async function cut(
   const found = routeOf(s, effects);
   let { raw } = found;
   for (let left = cutTries; ; left -= 1) {
-    const { record } = found.provider.read(raw, s.deployment.uid, s.service?.name ?? '');
-    const patch = found.provider.lower(raw, s.deployment.uid, percent(0), lasting(record, mark));
+    const is = found.provider.read(raw, s.deployment.uid, s.service?.name ?? '');
+    const patch = found.provider.lower(raw, s.deployment.uid, percent(0), lasting(is, mark));
     if (Object.keys(patch).length === 0) return;
     try {
       await send(raw, patch, effects, signal);

@@ -1,4 +1,5 @@
 import { type Percent, percent } from '../lib/units.ts';
+import { hidesHand } from './route-mark.ts';
 import {
   carriedIndex,
   leastWeight,
@@ -19,7 +20,8 @@ export function awaitsShift(s: Snapshot, { step }: RolloutState): boolean {
   const isOurs = s.route?.record?.canaryService === s.canaryServiceName;
   const isTakenOff = isOurs && s.route?.canaryService === undefined && fromIndex < index;
   // Each lowering of ours has left its mark.
-  const isMade = s.route?.record?.raisedAt === step.raisedAt && s.route.record.mark === undefined;
+  const { mark, raisedAt } = s.route?.record ?? {};
+  const isMade = raisedAt === step.raisedAt && (mark === undefined || hidesHand(mark, step.to));
   // The fence before a pause for such a hand lists the canary again: its mark tells of the hand.
   const isLowered = isTakenOff || isMade || fenceOf(s, step)?.rule === 'weightChangedByHand';
   return inForceAt === null && isStillAt(s, step) && !isLowered;

@@ -20,7 +20,7 @@ import {
 } from './conditions.ts';
 import type { Decision } from './decision.ts';
 import type { Condition, Waiting } from './mechanism.ts';
-import { lasting } from './route-mark.ts';
+import { isReason, lasting } from './route-mark.ts';
 import {
   imagesKey,
   marks,
@@ -43,14 +43,10 @@ const ended = (s: Snapshot, d: Decision): Outcome => {
 };
 const rejects = (d: Decision): boolean => d.goal.kind === 'roll-back';
 
-/** A lowering of ours to nothing. */
-const isReason = (mark: RouteMark | undefined): boolean =>
-  mark !== undefined && mark.kind !== 'paused';
-
 function markFor(s: Snapshot, d: Decision): RouteMark {
   const record = s.route?.record;
   const revision = s.canary?.podHash ?? record?.revision ?? '';
-  return lasting(record, {
+  return lasting(s.route, {
     // The route may carry another canary than this one, which a stale list alone has in its place.
     kind: rejects(d) && record?.revision === revision ? 'rejected' : 'withdrawn',
     revision,

@@ -1,5 +1,6 @@
 import type { Percent } from '../lib/units.ts';
 import { type Answer, answer } from './decision.ts';
+import { hidesHand } from './route-mark.ts';
 import { carriedIndex, leastWeight, routeWeight, type Snapshot, stateOf } from './snapshot.ts';
 
 /**
@@ -12,7 +13,8 @@ export function isTakenBack(s: Snapshot): boolean {
   const cut = [revision, mark?.revision];
   const isOurs = mark?.kind === 'withdrawn' && cut.includes(s.canary?.podHash);
   const carried = s.spec?.steps[carriedIndex(s)];
-  return isOurs && carried !== undefined && routeWeight(s) < carried;
+  if (!isOurs || carried === undefined || hidesHand(mark, carried)) return false;
+  return routeWeight(s) < carried;
 }
 
 /** The weight stays low while the suspicion lasts; the way back is a raise of its own. */

@@ -1,7 +1,21 @@
-import type { RouteMark, RouteRecord } from './views.ts';
+import type { Percent } from '../lib/units.ts';
+import type { RouteMark, RouteView } from './views.ts';
 
-/** A canary that the route was cut from for a rejection, and is again for any reason, stays so. */
-export function lasting(record: RouteRecord | undefined, mark: RouteMark): RouteMark {
-  const before = record?.mark;
-  return before?.kind === 'rejected' && before.revision === record?.revision ? before : mark;
+/** A lowering of ours: a fence before a pause leaves the weight as it is. */
+export const isReason = (mark: RouteMark | undefined): mark is RouteMark =>
+  mark !== undefined && mark.kind !== 'paused';
+
+/**
+ * The mark of a cut, on the route as it is. A canary that it was cut from for a rejection, and is
+ * again for any reason, stays so.
+ */
+export function lasting(route: RouteView | undefined, mark: RouteMark): RouteMark {
+  const before = route?.record?.mark;
+  if (before?.kind === 'rejected' && before.revision === route?.record?.revision) return before;
+  if (mark.kind !== 'withdrawn') return mark;
+  return { ...mark, from: isReason(before) ? before.from : route?.leastWeight };
 }
+
+/** What was withdrawn gave less already: somebody's hand was there before our mark. */
+export const hidesHand = ({ from }: RouteMark, weight: Percent): boolean =>
+  from !== undefined && from < weight;

@@ -72,6 +72,7 @@ test.each([
   [800_000_218, 1, 6, 'a list that goes back shows the canary that was rejected before'],
   [596_494_564, 1, 9, 'an opt-out comes between a cut for a rejection and its answer'],
   [596_489_631, 3, 3, 'a hand lowers a first raise to nothing while nobody is there'],
+  [2_036_338_231, 2, 7, 'a stale list makes us withdraw what a hand has lowered'],
   [80_000_573, 2, 10, 'a hand lowers what a hand has raised, and it is still too much'],
 ])('seed %i, its first %i acts and %i faults: %s', async (seed, acts, faults) => {
   const drawn = planOf(seed);

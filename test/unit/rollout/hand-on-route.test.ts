@@ -42,6 +42,16 @@ test('applied anew in the middle of a flinch, the rollout does not hold for ever
   expect(act({ route: appliedAnew(under({ ...mark, pod })) }).rule).not.toBe('weightChangedByHand');
 });
 
+const withdrawn = (from: number) => ({ ...mark, kind: 'withdrawn', from });
+
+// A process died at the record of a hand, and a stale list made the next one withdraw the canary:
+// our mark hid the hand.
+test('what was withdrawn after a hand had lowered it is not taken back', () => {
+  const carrying = (from: number) =>
+    act({ route: aRoute({ weight: percent(0), record: under(withdrawn(from)) }) }).rule;
+  expect([carrying(1), carrying(5)]).toEqual(['weightChangedByHand', 'flinched']);
+});
+
 // Nobody was there when a hand undid a first raise: it looked as if it had not been made.
 describe('lowered to where its raise began', () => {
   const raisedAt = at(-9);
@@ -54,12 +64,14 @@ describe('lowered to where its raise began', () => {
 
   test('it is kept', () => {
     expect(ruleFor({ raisedAt })).toBe('weightChangedByHand');
+    // Also where a stale list has made us withdraw the canary after that.
+    expect(ruleFor({ raisedAt, mark: withdrawn(5) })).toBe('weightChangedByHand');
   });
 
   test.each([
     ['nothing was made yet', {}],
     ['it is the raise before that was made', { raisedAt: at(-99) }],
-    ['we have lowered it since', { raisedAt, mark: { ...mark, kind: 'withdrawn' } }],
+    ['we have lowered it since', { raisedAt, mark: withdrawn(10) }],
   ])('it is raised where %s', (_where, change) => {
     expect(ruleFor(change)).toBe('stepPassed');
   });

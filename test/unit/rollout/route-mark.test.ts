@@ -22,6 +22,8 @@ const recordOf = (revision: string, mark?: RouteMark): RouteRecord => ({
   mark,
 });
 
+const carrying = (mark: RouteMark | undefined) => aRoute({ record: recordOf(canaryHash, mark) });
+
 /** The mark of the cut for a release that fails, where the route carries this revision. */
 function markOfCut(listed: string): RouteMark | undefined {
   const route = aRoute({ weight: percent(5), record: recordOf(listed) });
@@ -41,7 +43,7 @@ test('another canary than the rejected one is withdrawn', () => {
 });
 
 test('a rejection of what the route carries outlasts every reason to cut it again', () => {
-  const rejected = recordOf(canaryHash, markOf('rejected'));
+  const rejected = carrying(markOf('rejected'));
   for (const revision of [canaryHash, other]) {
     expect(lasting(rejected, markOf('withdrawn', revision))).toEqual(markOf('rejected'));
   }
@@ -51,6 +53,15 @@ test('no other reason does', () => {
   const reasons = [markOf('flinch'), markOf('withdrawn'), markOf('rejected', other), undefined];
   for (const reason of reasons) {
     const cut = markOf('rejected');
-    expect(lasting(recordOf(canaryHash, reason), cut)).toBe(cut);
+    expect(lasting(carrying(reason), cut)).toBe(cut);
   }
+});
+
+test.each([
+  ['nothing of ours has lowered it', undefined, 5],
+  ['it was kept from being raised', markOf('paused'), 5],
+  ['a suspicion has lowered it', markOf('flinch'), undefined],
+  ['it is withdrawn again', { ...markOf('withdrawn'), from: percent(1) }, 1],
+])('a withdrawal tells what the route gave before: %s', (_where, before, from) => {
+  expect(lasting(carrying(before), markOf('withdrawn')).from).toBe(from);
 });
