@@ -181,6 +181,7 @@ function onRoute(before: RouteTruth, after: RouteTruth, book: Book): void {
       book.handLimit = after.leastWeight;
     if (after.leastWeight > before.leastWeight) liftedBySomebody(after, book);
     book.raisedByHand ||= after.weight > before.weight;
+    raisedAlready(canaryOf(book, after.record?.revision), book);
     return;
   }
   if (after.weight > before.weight || after.leastWeight > before.leastWeight)
@@ -322,12 +323,9 @@ function onFall(before: RouteTruth, after: RouteTruth, book: Book): void {
   const set = canaryOf(book, after.record.revision);
   const rollout = set === undefined ? undefined : rolloutOf(set, book);
   // A hand has raised it beyond a step that it had not reached yet, and it comes back to that.
-  if (book.raisedByHand && rollout !== undefined && typeof set?.state === 'object') {
-    const index = rollout.ladder.indexOf(to);
-    const { step } = set.state;
-    if (step.to === to && index > rollout.reached) arrived(index, rollout, book);
-    if (step.to === to) book.raiseMade = step.raisedAt;
-  }
+  raisedAlready(set, book);
+  const step = typeof set?.state === 'object' ? set.state.step : undefined;
+  if (book.raisedByHand && step?.to === to) book.raiseMade = step.raisedAt;
   const isWithdrawn = after.record.mark?.kind === 'withdrawn';
   // An adoption that landed when the template was the stable one again is no promotion.
   if (isWithdrawn && rollout?.outcome === 'promotion' && isBackToStable(book))
@@ -374,7 +372,7 @@ function rolloutOf(set: SetTruth, book: Book): Rollout | undefined {
 function onSet(before: SetTruth | undefined, after: SetTruth, book: Book): void {
   const rollout = rolloutOf(after, book);
   if (rollout !== undefined) onRequestHeard(after, rollout, book);
-  if (rollout !== undefined) raisedAlready(after, rollout, book);
+  raisedAlready(after, book);
   const pause = typeof after.state === 'object' ? after.state.pause : null;
   if (pause?.by === 'route' && !book.handSeen)
     say(book, 'S4 hand', 'paused for a hand that nobody has laid on the route');
@@ -390,11 +388,12 @@ function onSet(before: SetTruth | undefined, after: SetTruth, book: Book): void 
 }
 
 /** A raise is recorded, and somebody's hand was quicker: nothing is left to shift. */
-function raisedAlready({ state }: SetTruth, rollout: Rollout, book: Book): void {
+function raisedAlready(set: SetTruth | undefined, book: Book): void {
+  const rollout = set === undefined ? undefined : rolloutOf(set, book);
+  if (!book.raisedByHand || rollout === undefined || typeof set?.state !== 'object') return;
   const weight = Math.round(book.view.route()?.weight ?? 0);
   const index = rollout.ladder.indexOf(weight);
-  const isStep = typeof state === 'object' && state.step.to === weight;
-  if (book.raisedByHand && isStep && index > rollout.reached) arrived(index, rollout, book);
+  if (set.state.step.to === weight && index > rollout.reached) arrived(index, rollout, book);
 }
 
 /**

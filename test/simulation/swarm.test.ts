@@ -73,6 +73,7 @@ test.each([
   [596_494_564, 1, 9, 'an opt-out comes between a cut for a rejection and its answer'],
   [596_489_631, 3, 3, 'a hand lowers a first raise to nothing while nobody is there'],
   [2_036_338_231, 2, 7, 'a stale list makes us withdraw what a hand has lowered'],
+  [810_003_248, 9, 6, 'a hand makes a raise that is recorded, and we hear of it late'],
   [80_000_573, 2, 10, 'a hand lowers what a hand has raised, and it is still too much'],
 ])('seed %i, its first %i acts and %i faults: %s', async (seed, acts, faults) => {
   const drawn = planOf(seed);
