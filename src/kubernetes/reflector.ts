@@ -76,6 +76,8 @@ const defaultBackoff: BackoffPolicy = { first: millis(100), longest: seconds(4),
  * With the grace, less than a minute: no change stays unseen for longer, whatever the network does.
  */
 const defaultWatchSpan: Millis = seconds(50);
+/** A rollout that waits for an event that was lost goes on after so long. */
+const defaultRelistEvery: Millis = minutes(10);
 /** How much later than asked the server may end a watch. */
 const grace: Millis = seconds(5);
 /** A watch that lives this long was worth it: the next failure starts with a short pause again. */
@@ -149,7 +151,7 @@ class ListWatch<T, I extends string> implements Reflector {
     });
     this.#mustList = false;
     this.#fruitless = 0;
-    const relistEvery = this.#options.relistEvery ?? minutes(30);
+    const relistEvery = this.#options.relistEvery ?? defaultRelistEvery;
     this.#relistAt = clock.monotonic() + relistEvery * (0.9 + random() * 0.2);
     this.#announceSynced();
     this.#notice({ kind: 'listed', resource: resource.plural, objects: store.size });

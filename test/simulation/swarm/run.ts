@@ -154,10 +154,10 @@ async function whileNumbered(world: World, since: number): Promise<void> {
 
 /**
  * Whatever is paused is resumed by a person now and then. An event that was lost without a sign is
- * made up for by the next full list, after at most 33 minutes: 45 are enough for all (L1).
+ * made up for by the next full list, after at most twelve minutes: 20 are enough for all (L1).
  */
 async function settle(world: World, oracles: Oracles, transcript: Transcript): Promise<string[]> {
-  for (let minute = 0; minute < 45; minute += 1) {
+  for (let minute = 0; minute < 20; minute += 1) {
     if (await comesToRest(world)) break;
     const state = canaryOf(world)?.state;
     if (typeof state === 'object' && state.pause !== null) {
