@@ -84,9 +84,9 @@ class NotifierLane {
   readonly #waiting: Job[] = [];
   /** Ends pauses: what waits gets its last try. */
   readonly #stopping = new AbortController();
-  /** Ends tries. */
-  readonly #over = new AbortController();
-  #trying: Job | undefined;
+  /** Nothing more is tried. */
+  #isOver = false;
+  #trying: { readonly job: Job; readonly end: AbortController } | undefined;
   #failures = 0;
   #worker: Promise<void> | undefined;
 
@@ -105,7 +105,10 @@ class NotifierLane {
 
   async stop(bound: Millis): Promise<number> {
     this.#stopping.abort();
-    const cancel = this.#parts.clock.after(bound, () => this.#over.abort());
+    const cancel = this.#parts.clock.after(bound, () => {
+      this.#isOver = true;
+      this.#trying?.end.abort();
+    });
     await this.#worker;
     cancel();
     return this.#waiting.length;
@@ -116,7 +119,7 @@ class NotifierLane {
    * the one being tried.
    */
   #drop(): void {
-    const free = this.#waiting.filter((job) => job !== this.#trying);
+    const free = this.#waiting.filter((job) => job !== this.#trying?.job);
     const job = free.find((candidate) => candidate.notice.kind !== 'rollback') ?? free[0];
     if (job === undefined) return;
     this.#parts.observer.tried(this.#notifier.name, job.notice, 'dropped');
@@ -128,7 +131,7 @@ class NotifierLane {
    * who have not.
    */
   #next(): Job | undefined {
-    if (this.#over.signal.aborted) return undefined;
+    if (this.#isOver) return undefined;
     const stopping = this.#stopping.signal.aborted;
     const rank = (job: Job) =>
       (job.notice.kind === 'rollback' ? 0 : 0.5) + Math.floor(job.tries / turn);
@@ -146,7 +149,7 @@ class NotifierLane {
     for (let job = this.#next(); job !== undefined; job = this.#next()) {
       job.triedLast = this.#stopping.signal.aborted;
       const error = await this.#try(job);
-      if (this.#over.signal.aborted && error !== undefined) break;
+      if (this.#isOver && error !== undefined) break;
       if (error === undefined) this.#delivered(job);
       else await this.#failed(job, error);
     }
@@ -159,12 +162,11 @@ class NotifierLane {
    */
   async #try(job: Job): Promise<OperatingError | undefined> {
     const { clock, limits } = this.#parts;
-    const timeout = new AbortController();
-    const cancel = clock.after(this.#notifier.timeout ?? limits.tryTimeout, () => timeout.abort());
-    const signal = AbortSignal.any([timeout.signal, this.#over.signal]);
-    this.#trying = job;
+    const end = new AbortController();
+    const cancel = clock.after(this.#notifier.timeout ?? limits.tryTimeout, () => end.abort());
+    this.#trying = { job, end };
     try {
-      await Promise.race([this.#notifier.send(job.notice, signal), whenAborted(signal)]);
+      await Promise.race([this.#notifier.send(job.notice, end.signal), whenAborted(end.signal)]);
       return undefined;
     } catch (error) {
       return isOperatingError(error)

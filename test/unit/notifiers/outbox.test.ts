@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { OperatingError } from '../../../src/lib/errors.ts';
@@ -405,3 +407,16 @@ test('whatever fails: every id settles exactly once, and is accepted at most onc
     ),
     { numRuns: 100 },
   ));
+
+test('of a try nothing stays in memory', async () => {
+  const signals: WeakRef<AbortSignal>[] = [];
+  const note: Answer = async (_notice, signal) => void signals.push(new WeakRef(signal));
+  const { clock, outbox, tell, settled } = setup({ chat: note });
+  for (const id of ['a', 'b', 'c']) tell(id);
+  await clock.advance(minutes(1));
+  expect(settled).toHaveLength(3);
+  setFlagsFromString('--expose-gc');
+  (runInNewContext('gc') as () => void)();
+  expect(signals.map((signal) => signal.deref())).toEqual([undefined, undefined, undefined]);
+  await outbox.stop(seconds(1));
+});
