@@ -120,10 +120,9 @@ class LeaseElection implements LeaderElection {
     signal.addEventListener('abort', onStop, { once: true });
     if (signal.aborted) onStop();
     // The Lease is renewed until the work has ended: nobody else may begin before.
-    const done = new AbortController();
-    const keeping = this.#keep(term, done.signal);
+    const keeping = this.#keep(term);
     await working;
-    done.abort(new Error('the term is over'));
+    term.workEnded();
     const lost = await keeping;
     signal.removeEventListener('abort', onStop);
     term.end('the work has ended');
@@ -131,9 +130,9 @@ class LeaseElection implements LeaderElection {
     if (!lost) await this.#release(epoch);
   }
 
-  /** Renews until `signal` aborts (false) or the term is lost (true). */
-  async #keep(term: Term, signal: AbortSignal): Promise<boolean> {
-    const life = AbortSignal.any([signal, term.expired]);
+  /** Renews until the work has ended (false) or the term is lost (true). */
+  async #keep(term: Term): Promise<boolean> {
+    const life = term.renewing;
     const lose = (because: string) => {
       this.leadership = undefined;
       term.end(because);
@@ -156,7 +155,7 @@ class LeaseElection implements LeaderElection {
       }
     } catch {
       // Only an abort of `life` comes here.
-      if (signal.aborted && !term.expired.aborted) return false;
+      if (life.reason === workDone) return false;
     } finally {
       term.stopClock();
     }
@@ -196,6 +195,8 @@ const isContention = (error: unknown): boolean =>
   isOperatingError(error, 'KUBERNETES_CONFLICT') ||
   isOperatingError(error, 'KUBERNETES_ALREADY_EXISTS');
 
+const workDone = new Error('the term is over');
+
 class Term implements Leadership {
   readonly epoch: number;
   readonly #clock: Clock;
@@ -221,8 +222,8 @@ class Term implements Leadership {
     return this.#over.signal;
   }
 
-  /** Aborted when the deadline of the last successful renewal is over. */
-  get expired(): AbortSignal {
+  /** Aborted when the deadline of the last successful renewal is over, or the work has ended. */
+  get renewing(): AbortSignal {
     return this.#watchdog.signal;
   }
 
@@ -243,6 +244,10 @@ class Term implements Leadership {
 
   end(because: string): void {
     if (!this.#over.signal.aborted) this.#over.abort(new Error(because));
+  }
+
+  workEnded(): void {
+    this.#watchdog.end(workDone);
   }
 
   stopClock(): void {

@@ -7,6 +7,8 @@ export interface Watchdog {
   /** `at`: when the sign of life happened, if not now. */
   feed(at?: Millis): void;
   stop(): void;
+  /** Aborts it at once, for another reason. */
+  end(reason: Error): void;
 }
 
 /** Aborts `signal` for `reason` after `limit` without a sign of life. Feeding costs no timer. */
@@ -28,5 +30,6 @@ export function watchdog(clock: Clock, limit: Millis, reason: () => Error): Watc
       fedAt = at;
     },
     stop: () => cancel(),
+    end: (because) => controller.abort(because),
   };
 }
