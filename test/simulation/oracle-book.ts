@@ -1,4 +1,4 @@
-import type { View } from './oracle-view.ts';
+import type { RouteTruth, View } from './oracle-view.ts';
 import type { World } from './world.ts';
 
 // What the oracles have seen so far.
@@ -46,7 +46,7 @@ export interface Book {
   readonly unwanted: Set<string>;
   /** The gateway has not taken the route, at some time. */
   wasRefused: boolean;
-  userRules: string | undefined;
+  userRules: RouteTruth['rules'] | undefined;
   /** Weight below which somebody's hand has put the canary. */
   handLimit: number | undefined;
   /** The raise that we have made last: when it was recorded. */

@@ -17,9 +17,11 @@ interface Labels {
 function remembered<T>(read: (object: KubernetesObject) => T): (object: KubernetesObject) => T {
   const known = new WeakMap<KubernetesObject, { readonly truth: T }>();
   return (object) => {
-    const found = known.get(object) ?? { truth: read(object) };
-    known.set(object, found);
-    return found.truth;
+    const found = known.get(object);
+    if (found !== undefined) return found.truth;
+    const truth = read(object);
+    known.set(object, { truth });
+    return truth;
   };
 }
 
@@ -39,12 +41,21 @@ export interface RouteTruth {
         readonly mark?: { readonly kind: string; readonly revision: string };
       }
     | undefined;
+  /** The gateway says why it does not take it. */
+  readonly refused: boolean;
   readonly writtenBy: string;
   readonly resourceVersion: string;
 }
 
+interface RouteStatus {
+  readonly parents?: readonly {
+    readonly conditions: readonly { readonly status: string }[];
+  }[];
+}
+
 export const routeTruth = remembered((object: KubernetesObject): RouteTruth => {
   const { rules } = object.spec as unknown as Pick<RouteTruth, 'rules'>;
+  const { parents = [] } = (object.status ?? {}) as RouteStatus;
   const refs = rules[0]?.backendRefs ?? [];
   const shares = rules.flatMap(({ backendRefs }) => shareOf(backendRefs) ?? []);
   const canary = rules.flatMap(({ backendRefs }) => backendRefs).find(isCanary);
@@ -59,6 +70,7 @@ export const routeTruth = remembered((object: KubernetesObject): RouteTruth => {
     leastWeight: shares.length === 0 ? 0 : Math.min(...shares),
     canaryService: canary?.name,
     record: text === undefined ? undefined : (JSON.parse(text) as RouteTruth['record']),
+    refused: parents.some(({ conditions }) => conditions.some((one) => one.status === 'False')),
     writtenBy: writerOf(object),
     resourceVersion: object.metadata.resourceVersion ?? '',
   };

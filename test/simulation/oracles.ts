@@ -140,7 +140,7 @@ function onCommit({ type, object, previous }: Change, book: Book): void {
   }
   switch (object.kind) {
     case 'HTTPRoute':
-      book.wasRefused ||= refused(book);
+      book.wasRefused ||= book.view.route()?.refused === true;
       if (!gone && previous !== undefined) onRoute(routeTruth(previous), routeTruth(object), book);
       break;
     case 'ReplicaSet':
@@ -210,18 +210,16 @@ function liftedBySomebody({ leastWeight, record }: RouteTruth, book: Book): void
 
 /** What the user wrote comes back byte for byte (I11). */
 function followRules(before: RouteTruth, after: RouteTruth, book: Book): void {
-  const text = (route: RouteTruth) => JSON.stringify(route.rules);
   if (after.record === undefined && before.record !== undefined) {
-    if (book.userRules !== undefined && text(after) !== book.userRules) {
-      say(book, 'I11 own route', `restored as ${text(after)}, was ${book.userRules}`);
+    const [is, was] = [JSON.stringify(after.rules), JSON.stringify(book.userRules)];
+    if (book.userRules !== undefined && is !== was) {
+      say(book, 'I11 own route', `restored as ${is}, was ${was}`);
     }
     book.handLimit = undefined;
   }
-  if (after.record === undefined) book.userRules = text(after);
-  else if (after.writtenBy !== 'haldane' && book.userRules !== undefined) {
-    const was = JSON.parse(book.userRules) as RouteTruth['rules'];
-    book.userRules = JSON.stringify(ownRules(after.rules, was));
-  }
+  if (after.record === undefined) book.userRules = after.rules;
+  else if (after.writtenBy !== 'haldane' && book.userRules !== undefined)
+    book.userRules = ownRules(after.rules, book.userRules);
 }
 
 function onRaise(before: RouteTruth, after: RouteTruth, book: Book): void {
@@ -544,16 +542,6 @@ function isDeserved(rule: string, set: SetTruth, book: Book): boolean {
   }
 }
 
-/** The gateway says why it does not take the route. */
-const refused = (book: Book): boolean => {
-  const [route] = book.world.cluster.list(
-    'gateway.networking.k8s.io/v1',
-    'httproutes',
-    book.world.namespace,
-  );
-  return JSON.stringify(route?.status ?? {}).includes('"status":"False"');
-};
-
 // What may be so for a moment, but not for long.
 
 const raisedByHand = 'S1 steps: what a hand has raised stays so';
@@ -569,23 +557,27 @@ function lasting(book: Book): void {
   const set = canaryOf(book, route?.record?.revision);
   const state = set?.state;
   const step = state === undefined || state === 'unreadable' ? 0 : state.step.to;
-  const live = book.view.deployment() !== undefined && book.view.deployment()?.enabled === true;
-  const isAbove = live && set?.bare === true && weight > step;
+  const live = book.view.deployment()?.enabled === true;
+  const isBare = live && set?.bare === true;
+  const isAbove = isBare && weight > step;
   const isRejected = weight > 0 && book.rejected.has(route?.record?.revision ?? '');
-  const states: Readonly<Record<string, boolean>> = {
-    'S13 state: weight without readable state': live && weight > 0 && typeof state !== 'object',
-    'S1 steps: weight above the recorded step': isAbove && !book.raisedByHand,
-    [raisedByHand]: isAbove && book.raisedByHand,
-    [ledAmiss]:
-      live && set?.bare === true && weight < 100 && book.view.service('web')?.pin === set.hash,
-    'I1 endpoints: weight for a canary without ready pods':
+  const states: readonly (readonly [name: string, holds: boolean])[] = [
+    ['S13 state: weight without readable state', live && weight > 0 && typeof state !== 'object'],
+    ['S1 steps: weight above the recorded step', isAbove && !book.raisedByHand],
+    [raisedByHand, isAbove && book.raisedByHand],
+    [ledAmiss, isBare && weight < 100 && book.view.service('web')?.pin === set.hash],
+    [
+      'I1 endpoints: weight for a canary without ready pods',
       weight > 0 && book.view.ready(route?.canaryService ?? '').length === 0,
-    'S4 rejected: a rejected revision keeps its weight': isRejected && !book.raisedByHand,
-    [raisedRejected]: isRejected && book.raisedByHand,
-    'I3 pin: the Service has no ready pod':
+    ],
+    ['S4 rejected: a rejected revision keeps its weight', isRejected && !book.raisedByHand],
+    [raisedRejected, isRejected && book.raisedByHand],
+    [
+      'I3 pin: the Service has no ready pod',
       live && book.view.service('web')?.pin !== undefined && book.view.ready('web').length === 0,
-  };
-  for (const [name, holds] of Object.entries(states)) {
+    ],
+  ];
+  for (const [name, holds] of states) {
     if (!holds) {
       book.since.delete(name);
       continue;

@@ -6,6 +6,7 @@ import { watchCluster } from '../../src/controller/cluster.ts';
 import { createEmbeddedCluster, type EmbeddedCluster } from '../../src/embedded/cluster.ts';
 import type { ClientFaults } from '../../src/embedded/faults.ts';
 import type { JsonObject } from '../../src/embedded/json.ts';
+import type { KubernetesObject } from '../../src/embedded/resource.ts';
 import type { StoreImage } from '../../src/embedded/store.ts';
 import { createClient, type KubernetesClient } from '../../src/kubernetes/client.ts';
 import { fencedTransport } from '../../src/kubernetes/fenced-transport.ts';
@@ -25,7 +26,7 @@ import { createLog, type LogFields } from '../../src/telemetry/log.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
 import { type VirtualClock, virtualClock } from '../builders/virtual-clock.ts';
 import { measuredUsage } from './autoscaled.ts';
-import { setTruth, versionOf } from './oracle-view.ts';
+import { routeTruth, setTruth, versionOf } from './oracle-view.ts';
 import { type KillAt, Process } from './process.ts';
 import { container, shop } from './shop.ts';
 import { createTraffic, type Traffic } from './traffic.ts';
@@ -221,7 +222,7 @@ export class World {
   #watchRoute(): void {
     this.cluster.server.store.onCommit(({ object, type }) => {
       if (object.kind !== 'HTTPRoute' || type === 'DELETED') return;
-      this.history.push({ at: this.clock.now(), ...carried(object as unknown as RouteObject) });
+      this.history.push({ at: this.clock.now(), ...carried(object) });
     });
   }
 
@@ -387,11 +388,7 @@ export class World {
   /** Nothing of a rollout is left on any object. */
   isAtRest(): boolean {
     const marks = Object.keys(this.deployment()?.metadata.annotations ?? {});
-    const [route] = this.cluster.list(
-      'gateway.networking.k8s.io/v1',
-      'httproutes',
-      this.namespace,
-    ) as unknown as RouteObject[];
+    const [route] = this.cluster.list('gateway.networking.k8s.io/v1', 'httproutes', this.namespace);
     const sets = this.cluster.list('apps/v1', 'replicasets', this.namespace);
     const services = this.cluster.list('v1', 'services', this.namespace);
     // What was rejected stays asked for, unless the template is what serves again; an opt-out takes
@@ -454,20 +451,8 @@ interface DeploymentObject {
   readonly spec: { readonly paused?: boolean; readonly template: unknown };
 }
 
-interface RouteObject {
-  readonly metadata: { readonly annotations?: Readonly<Record<string, string>> };
-  readonly spec: {
-    readonly rules: readonly {
-      readonly backendRefs: readonly { readonly name: string; readonly weight?: number }[];
-    }[];
-  };
-}
-
-function carried(route: RouteObject): Omit<RouteChange, 'at'> {
-  const refs = route.spec.rules[0]?.backendRefs ?? [];
-  const total = refs.reduce((sum, { weight = 1 }) => sum + weight, 0);
+function carried(route: KubernetesObject): Omit<RouteChange, 'at'> {
+  const { refs, total, record } = routeTruth(route);
   const canary = refs.find(({ name }) => name.includes('-canary-'));
-  const [text] = Object.values(route.metadata.annotations ?? {});
-  const record = text === undefined ? {} : (JSON.parse(text) as { mark?: { kind: string } });
-  return { weight: ((canary?.weight ?? 0) / total) * 100, mark: record.mark?.kind };
+  return { weight: ((canary?.weight ?? 0) / total) * 100, mark: record?.mark?.kind };
 }
