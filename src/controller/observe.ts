@@ -203,17 +203,16 @@ function foreignPods(
   service: ServiceView,
   roles: Roles,
 ) {
-  const own = new Set(
-    cluster.replicaSets.by('deployment', deployment.uid).map((set) => set.podHash),
-  );
+  if (roles.stable === undefined) return [];
   const slices = cluster.endpointSlices.by('service', within(deployment.namespace, service.name));
-  const ready = slices.flatMap((slice) => slice.readyPodUids).length;
-  const known = [...own].flatMap((hash) =>
-    cluster.pods.by('revision', within(deployment.namespace, hash)),
+  const ready = slices.flatMap((slice) => slice.readyPodUids);
+  if (ready.length === 0) return [];
+  const ours = new Set(
+    cluster.replicaSets
+      .by('deployment', deployment.uid)
+      .flatMap((set) => podsOf(cluster, set).map((pod) => pod.uid)),
   );
-  const ours = new Set(known.map((pod) => pod.uid));
-  if (ready === 0 || roles.stable === undefined) return [];
-  if (slices.every((slice) => slice.readyPodUids.every((uid) => ours.has(uid)))) return [];
+  if (ready.every((uid) => ours.has(uid))) return [];
   return cluster.pods
     .inNamespace(deployment.namespace)
     .filter(
