@@ -287,6 +287,8 @@ export function raised(s: Snapshot, index: number, to: Percent, d: Decision): Ro
   return {
     ...state,
     ...(asked ? { requestId: asked, pause: null } : {}),
+    // An end that was recorded is over with its reason.
+    outcome: null,
     step: { index, fromIndex, from, to, raisedAt: s.now, inForceAt: null },
   };
 }

@@ -78,9 +78,11 @@ export const rules = {
     s.canary !== undefined && s.canary.podHash !== wantedRevision(s)
       ? withdraw(s, 'templateChanged', `revision ${wantedRevision(s)} takes the place of this one`)
       : undefined,
-  // Its end is recorded with its last pod: it is taken away, whatever is asked for by now.
+  // Its end is recorded before the route is its user's own: from then on it is taken away, whatever
+  // is asked for by now.
   withdrawalUnderWay: (s) => {
-    const end = s.canary?.replicas === 0 ? stateOf(s)?.outcome : undefined;
+    const isLeaving = s.canary?.replicas === 0 || s.route?.record === undefined;
+    const end = isLeaving ? stateOf(s)?.outcome : undefined;
     return end?.kind === 'superseded' ? withdraw(s, end.rule, end.because) : undefined;
   },
   unchanged: (s) =>

@@ -41,6 +41,12 @@ const ended = (s: Snapshot, d: Decision): Outcome => {
   const weight = s.route?.weight ?? percent(0);
   return outcomeOf(d) ?? { kind: 'superseded', rule, because, at: s.now, weight, step: 0 };
 };
+function recordEnd(s: Snapshot, d: Decision): Action | Waiting {
+  const state = stateOf(s);
+  return state === undefined
+    ? watched('the state')
+    : { kind: 'record', state: { ...state, outcome: ended(s, d) } };
+}
 const rejects = (d: Decision): boolean => d.goal.kind === 'roll-back';
 
 function markFor(s: Snapshot, d: Decision): RouteMark {
@@ -71,12 +77,7 @@ export const takeTrafficOff: readonly Condition[] = [
       s.stable === undefined ||
       pinnedTo(s) !== s.canary.podHash ||
       stateOf(s)?.outcome !== null,
-    toward: (s, d): Action | Waiting => {
-      const state = stateOf(s);
-      return state === undefined
-        ? watched('the state')
-        : { kind: 'record', state: { ...state, outcome: ended(s, d) } };
-    },
+    toward: recordEnd,
   },
   {
     // Between the flip and the adoption both Services lead to the canary: the flip must be undone
@@ -156,6 +157,12 @@ export const takeCanaryAway: readonly Condition[] = [
     name: 'canary has drained',
     met: (s) => s.route?.record === undefined || namesGoneService(s) || routeDrained(s),
     toward: (s) => drained(s, 'requests to the canary to end'),
+  },
+  {
+    // Of a withdrawal the route alone tells, which is about to be as its user had it.
+    name: 'withdrawal is recorded',
+    met: (s, d) => rejects(d) || s.canary === undefined || stateOf(s)?.outcome !== null,
+    toward: recordEnd,
   },
   ...ownRoute,
   {

@@ -68,7 +68,7 @@ const handOver: readonly Condition[] = [
     },
     toward: (s, d): Action => ({
       kind: 'record',
-      state: { ...raised(s, promotionIndex(s), whole, d), outcome: null },
+      state: raised(s, promotionIndex(s), whole, d),
     }),
   },
   {

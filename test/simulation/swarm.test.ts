@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type Fault, type Plan, planOf } from './swarm/plan.ts';
+import { type Act, type Fault, type Plan, planOf } from './swarm/plan.ts';
 import { reportOf } from './swarm/report.ts';
 import { runPlan, tracePlan } from './swarm/run.ts';
 import { fewest, shrink } from './swarm/shrink.ts';
@@ -118,6 +118,25 @@ test.each([[[3620]], [[3620, 9000]], [[12_000, 9000]]])(
     expect(told.violations).toEqual([]);
   },
 );
+
+// Between the restored route and the end of its pods nothing told that we had withdrawn the canary:
+// the rollout was paused for a hand that nobody had laid on the route.
+test.each<readonly [Act, Act]>([
+  [
+    { at: 5742, kind: 'opt-out' },
+    { at: 11_500, kind: 'reapply' },
+  ],
+  [
+    { at: 5742, kind: 'release', version: 'v1' },
+    { at: 11_500, kind: 'release', version: 'v2' },
+  ],
+])('what is undone is done again while the canary is taken away: %j, %j', async (...acts) => {
+  const base = { ...planOf(1), replicas: 1, steps: '10', processes: 1, latency: false };
+  const told = await tracePlan({ ...base, mode: 'on-change', acts, faults: [] });
+  const ours = told.transcript.filter((line) => /ReplicaSet .*: v2, 0 of 0 pods, ours/.test(line));
+  expect(ours, 'made, taken away, and made again').toHaveLength(3);
+  expect(told.violations).toEqual([]);
+});
 
 // It was recorded for rules of two weights, of which no evidence tells.
 test('a promotion that was asked for after a hand on one rule is paused, and resumed', async () => {

@@ -273,13 +273,19 @@ test('a pause holds where a promotion was resumed, and a hand has lowered it aga
 // The template was another one for a moment, or a stale list says that nobody has opted out.
 test('a route that was restored when its canary was taken away was changed by no hand', () => {
   const own = aRoute({ weight: percent(0), canaryService: undefined, record: undefined });
+  const pods = { ...aSnapshot().pods, canary: [] };
   const canary = aReplicaSet(canaryHash, { controllerUid: undefined, replicas: 0, available: 0 });
+  const serving = aReplicaSet(canaryHash, { controllerUid: undefined });
   const end = { kind: 'superseded', rule: 'templateChanged', because: 'another one' } as const;
   const outcome = { ...end, at: at(-5), weight: percent(5), step: 2 };
-  const pods = { ...aSnapshot().pods, canary: [] };
   expect(act({ route: own, canary, pods, state: aState({ outcome }) })).toMatchObject({
     rule: 'withdrawalUnderWay',
     action: { kind: 'unpin-service' },
+  });
+  // Its pods are there until the gateway has followed.
+  expect(act({ route: own, canary: serving, state: aState({ outcome }) })).toMatchObject({
+    rule: 'withdrawalUnderWay',
+    action: { kind: 'scale-canary', replicas: 0 },
   });
 });
 
