@@ -20,8 +20,9 @@ export function awaitsShift(s: Snapshot, { step }: RolloutState): boolean {
   const isOurs = s.route?.record?.canaryService === s.canaryServiceName;
   const isTakenOff = isOurs && s.route?.canaryService === undefined && fromIndex < index;
   // Each lowering of ours has left its mark.
-  const { mark, raisedAt } = s.route?.record ?? {};
-  const isMade = raisedAt === step.raisedAt && (mark === undefined || hidesHand(mark, step.to));
+  const { mark, raise } = s.route?.record ?? {};
+  const isThis = raise?.to === step.to && raise.recordedAt === step.raisedAt;
+  const isMade = isThis && (mark === undefined || hidesHand(mark, step.to));
   // The fence before a pause for such a hand lists the canary again: its mark tells of the hand.
   const isLowered = isTakenOff || isMade || fenceOf(s, step)?.rule === 'weightChangedByHand';
   return inForceAt === null && isStillAt(s, step) && !isLowered;

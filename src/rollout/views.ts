@@ -158,8 +158,13 @@ export interface RouteRecord {
   readonly service: string;
   readonly canaryService: string;
   readonly mark: RouteMark | undefined;
-  /** Which raise was made last: when it was recorded. */
-  readonly raisedAt?: Instant | undefined;
+  readonly raise?: MadeRaise | undefined;
+}
+
+/** The raise that was made last. Two may have been recorded in the same millisecond. */
+export interface MadeRaise {
+  readonly to: Percent;
+  readonly recordedAt: Instant;
 }
 
 /** Something true since a moment that the controller itself saw; undefined while it is not true. */

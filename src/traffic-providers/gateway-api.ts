@@ -48,11 +48,11 @@ export const gatewayApi: TrafficProvider = {
       reweighed(raw, [...records, fresh], fresh, () => 0),
     );
   },
-  shift(raw, deploymentUid, weight, raisedAt) {
+  shift(raw, deploymentUid, weight, recordedAt) {
     const record = readRecord(raw, deploymentUid);
     if (record === undefined) return {};
     const { mark: _cleared, ...rest } = record;
-    const kept = raisedAt === undefined ? rest : { ...rest, raisedAt };
+    const kept = recordedAt === undefined ? rest : { ...rest, raise: { to: weight, recordedAt } };
     const isLowering = read(raw, deploymentUid, record.service).weight > weight;
     return steer(raw, kept, isLowering ? atMost(weight, raw, kept) : () => weight);
   },
@@ -178,7 +178,7 @@ function viewOf(raw: RawObject, deploymentUid: string, service: string): RouteVi
     service: record.service,
     canaryService: record.canaryService,
     mark: record.mark,
-    raisedAt: record.raisedAt,
+    raise: record.raise,
   };
   return {
     kind: 'httproute',

@@ -1,5 +1,4 @@
-import type { Instant } from '../lib/units.ts';
-import type { RouteMark } from '../rollout/views.ts';
+import type { MadeRaise, RouteMark } from '../rollout/views.ts';
 import type { RawObject, RouteBinding } from './traffic-provider.ts';
 
 export type Json = null | boolean | number | string | Json[] | { readonly [key: string]: Json };
@@ -14,7 +13,7 @@ export interface SavedRule {
 export type SavedRoute = RouteBinding & {
   readonly saved: readonly SavedRule[];
   readonly mark?: RouteMark;
-  readonly raisedAt?: Instant;
+  readonly raise?: MadeRaise;
 };
 
 export const isRecord = (value: unknown): value is RawObject =>

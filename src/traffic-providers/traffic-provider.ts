@@ -34,10 +34,10 @@ export interface TrafficProvider {
   attach(raw: RawObject, binding: RouteBinding): RawObject;
   /**
    * Gives the canary `weight` percent of the stable Service's share in every rule, or where one
-   * gives more takes those down to it, as `lower` does; clears an earlier mark. `raisedAt` names
-   * the raise that this makes, if it makes one.
+   * gives more takes those down to it, as `lower` does; clears an earlier mark. `recordedAt`
+   * names the raise that this makes, if it makes one.
    */
-  shift(raw: RawObject, deploymentUid: string, weight: Percent, raisedAt?: Instant): RawObject;
+  shift(raw: RawObject, deploymentUid: string, weight: Percent, recordedAt?: Instant): RawObject;
   /**
    * Gives the canary `weight` percent, and no more than before in any rule, and records why it was
    * lowered, in the same patch.

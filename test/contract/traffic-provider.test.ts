@@ -153,12 +153,13 @@ describe.each(Object.values(trafficProviders))('the $kind provider', (provider) 
     const raised = apply(listed, provider.shift(listed, uid, percent(5), instant(7)));
     const lowered = apply(raised, provider.lower(raised, uid, percent(1), mark));
     const undone = apply(lowered, provider.shift(lowered, uid, percent(0)));
+    const made = { to: percent(5), recordedAt: instant(7) };
     const told = [listed, raised, lowered, undone, apply(undone, provider.attach(undone, binding))];
-    expect(told.map((one) => provider.read(one, uid, 'web').record?.raisedAt)).toEqual([
+    expect(told.map((one) => provider.read(one, uid, 'web').record?.raise)).toEqual([
       undefined,
-      7,
-      7,
-      7,
+      made,
+      made,
+      made,
       undefined,
     ]);
   });

@@ -74,6 +74,7 @@ test.each([
   [596_489_631, 3, 3, 'a hand lowers a first raise to nothing while nobody is there'],
   [2_036_338_231, 2, 7, 'a stale list makes us withdraw what a hand has lowered'],
   [810_003_248, 9, 6, 'a hand makes a raise that is recorded, and we hear of it late'],
+  [1_833_531_573, 5, 18, 'two raises are recorded in the same millisecond'],
   [80_000_573, 2, 10, 'a hand lowers what a hand has raised, and it is still too much'],
 ])('seed %i, its first %i acts and %i faults: %s', async (seed, acts, faults) => {
   const drawn = planOf(seed);

@@ -54,24 +54,26 @@ test('what was withdrawn after a hand had lowered it is not taken back', () => {
 
 // Nobody was there when a hand undid a first raise: it looked as if it had not been made.
 describe('lowered to where its raise began', () => {
-  const raisedAt = at(-9);
-  const raise = { ...step, index: 2, fromIndex: 1, from: percent(5), to: percent(10), raisedAt };
+  const [to, recordedAt] = [percent(10), at(-9)];
+  const made = { to, recordedAt };
+  const recorded = { ...step, index: 2, fromIndex: 1, from: percent(5), to, raisedAt: recordedAt };
   const ruleFor = (change: object) => {
     const record = { ...(aRoute().record as object), ...change } as never;
-    const state = aState({ step: { ...raise, inForceAt: null } });
+    const state = aState({ step: { ...recorded, inForceAt: null } });
     return act({ route: aRoute({ record }), state, verdict: pass }).rule;
   };
 
   test('it is kept', () => {
-    expect(ruleFor({ raisedAt })).toBe('weightChangedByHand');
+    expect(ruleFor({ raise: made })).toBe('weightChangedByHand');
     // Also where a stale list has made us withdraw the canary after that.
-    expect(ruleFor({ raisedAt, mark: withdrawn(5) })).toBe('weightChangedByHand');
+    expect(ruleFor({ raise: made, mark: withdrawn(5) })).toBe('weightChangedByHand');
   });
 
   test.each([
     ['nothing was made yet', {}],
-    ['it is the raise before that was made', { raisedAt: at(-99) }],
-    ['we have lowered it since', { raisedAt, mark: withdrawn(10) }],
+    ['it is the raise before that was made', { raise: { to, recordedAt: at(-99) } }],
+    ['and if that was recorded as late', { raise: { to: percent(5), recordedAt } }],
+    ['we have lowered it since', { raise: made, mark: withdrawn(10) }],
   ])('it is raised where %s', (_where, change) => {
     expect(ruleFor(change)).toBe('stepPassed');
   });
