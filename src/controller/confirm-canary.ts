@@ -10,15 +10,8 @@ import { outdated, unlessGone } from './outdated.ts';
  * not come, and one may have been lost. The cache learns of the canary as it is now.
  * @throws KUBERNETES_CONFLICT when other pods are available than the watch has told
  */
-export async function confirmCanary(
-  rule: string,
-  s: Snapshot,
-  effects: Effects,
-  signal: AbortSignal,
-): Promise<void> {
-  if (rule !== 'podsNotReady') return;
-  await confirm((seen, is) => seen.available === is.available, s, effects, signal);
-}
+export const confirmCanary = (s: Snapshot, effects: Effects, signal: AbortSignal): Promise<void> =>
+  confirm((seen, is) => seen.available === is.available, s, effects, signal);
 
 /**
  * Before a weight is taken for more than is recorded: the record may be one that the watch has not

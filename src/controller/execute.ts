@@ -81,7 +81,7 @@ async function executeElsewhere(
     case 'shift-route':
       return routes.shift(action, s, effects, signal);
     case 'cut-route':
-      await confirmCanary(action.mark.rule, s, effects, signal);
+      await confirmReason(action.mark.rule, s, effects, signal);
       return routes.cut(action.mark, s, effects, signal);
     case 'flinch-route':
       return routes.flinch(action, s, effects, signal);
@@ -96,7 +96,7 @@ async function executeElsewhere(
     case 'finish-rollout':
       return deployments.finishRollout(s, effects, signal);
     case 'mark-rejected':
-      await confirmCanary(action.rejection.rule, s, effects, signal);
+      await confirmReason(action.rejection.rule, s, effects, signal);
       return deployments.markRejected(action.rejection, s, effects, signal);
     case 'forget-rejection':
       return deployments.forgetRejection(action.attempt, s, effects, signal);
@@ -111,4 +111,15 @@ async function executeElsewhere(
     default:
       return action satisfies never;
   }
+}
+
+/** A deadline rests upon events that did not come: what they would tell is read once more. */
+async function confirmReason(
+  rule: string,
+  s: Snapshot,
+  effects: Effects,
+  signal: AbortSignal,
+): Promise<void> {
+  if (rule === 'podsNotReady') await confirmCanary(s, effects, signal);
+  if (rule === 'routeRefused') await routes.confirmRefused(s, effects, signal);
 }

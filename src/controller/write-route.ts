@@ -7,7 +7,7 @@ import { leastWeight, routeWeight, type Snapshot, stateOf } from '../rollout/sna
 import type { RouteMark, RouteView } from '../rollout/views.ts';
 import { confirmRecord } from './confirm-canary.ts';
 import type { Effects } from './effects.ts';
-import { outdated } from './outdated.ts';
+import { outdated, unlessGone } from './outdated.ts';
 import { isAskedOtherwise, readUnchanged } from './read-deployment.ts';
 
 /** A cut is repeated on conflict this often within one pass; then the pass itself is repeated. */
@@ -74,6 +74,13 @@ export const confirmLowered = (s: Snapshot, effects: Effects, signal: AbortSigna
     effects,
     signal,
   );
+
+/**
+ * Before a release is rejected because the gateway refuses its route.
+ * @throws KUBERNETES_CONFLICT when the gateway says something else than was seen
+ */
+export const confirmRefused = (s: Snapshot, effects: Effects, signal: AbortSignal): Promise<void> =>
+  unlessGone(confirmRoute(({ refusal }) => refusal === s.route?.refusal, s, effects, signal));
 
 async function confirmRoute(
   isAsWanted: (is: RouteView) => boolean,

@@ -75,6 +75,7 @@ test.each([
   [2_036_338_231, 2, 7, 'a stale list makes us withdraw what a hand has lowered'],
   [810_003_248, 9, 6, 'a hand makes a raise that is recorded, and we hear of it late'],
   [1_833_531_573, 5, 18, 'two raises are recorded in the same millisecond'],
+  [1_704_510_554, 20, 20, 'the gateway takes a route again, and its event is lost'],
   [80_000_573, 2, 10, 'a hand lowers what a hand has raised, and it is still too much'],
 ])('seed %i, its first %i acts and %i faults: %s', async (seed, acts, faults) => {
   const drawn = planOf(seed);
