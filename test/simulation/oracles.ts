@@ -425,7 +425,9 @@ function onFewer(set: SetTruth, book: Book): void {
     if (set.replicas < needed)
       say(book, 'I10 order', `${set.replicas} canary pods for ${Math.round(route.weight)} %`);
   }
-  const serves = route.record !== undefined && route.weight < 100;
+  // A hand may lower the route just after an adoption: no Service leads to stable by then.
+  const isLedAway = book.view.service('web')?.pin === route.record?.revision;
+  const serves = route.record !== undefined && route.weight < 100 && !isLedAway;
   if (set.owned && set.state === undefined && serves && set.replicas < deployment.replicas)
     say(book, 'I7 stable', `stable has ${set.replicas} of ${deployment.replicas} replicas`);
 }

@@ -76,6 +76,7 @@ test.each([
   [810_003_248, 9, 6, 'a hand makes a raise that is recorded, and we hear of it late'],
   [1_833_531_573, 5, 18, 'two raises are recorded in the same millisecond'],
   [1_704_510_554, 20, 20, 'the gateway takes a route again, and its event is lost'],
+  [1_704_507_364, 20, 20, 'a hand lowers the weight in the moment of an adoption'],
   [80_000_573, 2, 10, 'a hand lowers what a hand has raised, and it is still too much'],
 ])('seed %i, its first %i acts and %i faults: %s', async (seed, acts, faults) => {
   const drawn = planOf(seed);
