@@ -512,14 +512,16 @@ function onRejection(revision: string, rule: string, book: Book): void {
   const set = canaryOf(book, revision);
   if (typeof set?.state === 'object' && !isDeserved(rule, set, book))
     say(book, 'S4 false rejection', `${rollout.version} by ${rule}`);
-  const isCut = (book.view.route()?.weight ?? 0) === 0 || isRaisedAfterCut(revision, book);
+  const isCut = (book.view.route()?.weight ?? 0) === 0 || isRaisedFromNothing(revision, set, book);
   if (!isCut) say(book, 'S6 order', 'rejected before it was cut');
 }
 
-/** Somebody has raised it again while the rejection was under way. */
-const isRaisedAfterCut = (revision: string, { raisedByHand, view }: Book): boolean => {
-  const mark = view.route()?.record?.mark;
-  return raisedByHand && mark?.kind === 'rejected' && mark.revision === revision;
+/** By somebody, while the rejection was under way: we had given nothing yet, or had cut it. */
+const isRaisedFromNothing = (revision: string, set: SetTruth | undefined, book: Book): boolean => {
+  const mark = book.view.route()?.record?.mark;
+  const isCut = mark?.kind === 'rejected' && mark.revision === revision;
+  const isUngiven = typeof set?.state === 'object' && set.state.step.to === 0;
+  return book.raisedByHand && (isCut || isUngiven);
 };
 
 /** The cut with its reason, or the rejection where nothing was to be cut. */
