@@ -62,7 +62,7 @@ export function createController(parts: Parts, queue: WorkQueue): Controller {
       }
     },
     start: () => {
-      const stop = wakeOnChange(parts.cluster, memories, queue);
+      const stop = wakeOnChange(parts.cluster, memories, queue, parts.clock);
       for (const deployment of parts.cluster.deployments.values()) {
         if (concerns(deployment)) queue.add(keyOf({ deployment }));
       }

@@ -2,7 +2,7 @@ import type { CheckPrior, Poll } from '../analysis/counts.ts';
 import type { EvidenceState } from '../analysis/evidence.ts';
 import type { AnalysisPolicy } from '../analysis/policy.ts';
 import type { PodLives } from '../analysis/restart-counts.ts';
-import type { Instant } from '../lib/units.ts';
+import type { Instant, Millis } from '../lib/units.ts';
 import type { Unusable } from '../metric-sources/metric-source.ts';
 import type { PollStream } from '../metric-sources/poll-stream.ts';
 import type { ActionKind } from '../rollout/action.ts';
@@ -19,6 +19,8 @@ import type { Readings } from './evidence.ts';
 export interface RolloutMemory {
   /** Names the rollout under way: revision, attempt and start. */
   rollout: string | undefined;
+  /** Since when nothing is to be done, by the monotonic clock; undefined while a pass runs. */
+  restingSince: Millis | undefined;
   /** The recorded state as last read: passes and changes of status are many, records few. */
   decoded: { text: string; deploymentUid: string; state: RolloutState | 'unreadable' } | undefined;
   /** Route generation last seen, since when it is refused, and when it was first seen accepted. */
@@ -71,6 +73,7 @@ export interface RolloutMemory {
 
 export const emptyMemory = (): RolloutMemory => ({
   rollout: undefined,
+  restingSince: undefined,
   decoded: undefined,
   route: undefined,
   endpoints: undefined,

@@ -53,6 +53,7 @@ export async function reconcile(
   parts: Parts,
   signal: AbortSignal,
 ): Promise<Next> {
+  memory.restingSince = undefined;
   const pauseMode = await modeOf(deployment, parts, signal);
   const now = parts.clock.now();
   const context = { now, pauseMode, verdict: undefined };
@@ -71,6 +72,7 @@ export async function reconcile(
     parts.acted(next.action, snapshot, memory, started);
     return afterWrite(next.action, memory);
   }
+  memory.restingSince = parts.clock.monotonic();
   return waitFor(next.kind === 'wait' ? next.lookAgain : undefined, decision, snapshot);
 }
 

@@ -1,26 +1,46 @@
+import type { Clock } from '../lib/clock.ts';
+import { millis } from '../lib/units.ts';
 import { marks, pinAnnotation } from '../rollout/snapshot.ts';
 import type { DeploymentView, PodView, ReplicaSetView } from '../rollout/views.ts';
 import { recordedUids } from '../traffic-providers/route-record.ts';
 import type { Cluster } from './cluster.ts';
 import type { RolloutMemory } from './memory.ts';
-import type { WorkQueue } from './work-queue.ts';
+import type { Lane, WorkQueue } from './work-queue.ts';
+
+/**
+ * Changes come in bursts: a pod is ready, and the ReplicaSet, the Deployment and the EndpointSlice
+ * say so in turn. The first is looked at once, those so soon after a pass that found nothing to do
+ * are looked at together.
+ */
+const burst = millis(20);
 
 /**
  * Which Deployments a change may matter to. A pass that finds nothing to do costs no request, so a
- * change may wake one
- * too many; it must never wake one too few.
+ * change may wake one too many; it must never wake one too few.
  */
 export function wakeOnChange(
   cluster: Cluster,
   memories: ReadonlyMap<string, RolloutMemory>,
   queue: WorkQueue,
+  clock: Clock,
 ): () => void {
+  const wake = (key: string, lane: Lane = 'normal') => {
+    const restingSince = memories.get(key)?.restingSince;
+    const left = (restingSince ?? -Infinity) + burst - clock.monotonic();
+    if (lane === 'normal' && left > 0) queue.addAfter(key, millis(left));
+    else queue.add(key, lane);
+  };
   const keyOfUid = (uid: string | undefined) => {
     const [found] = uid === undefined ? [] : cluster.deployments.by('uid', uid);
-    if (found !== undefined && concerns(found)) queue.add(`${found.namespace}/${found.name}`);
+    if (found !== undefined && concerns(found)) wake(`${found.namespace}/${found.name}`);
   };
   const wakeNamespace = (namespace: string) => {
-    for (const key of memories.keys()) if (key.startsWith(`${namespace}/`)) queue.add(key);
+    for (const key of memories.keys()) if (key.startsWith(`${namespace}/`)) wake(key);
+  };
+  // Only rollouts under way care for pods and endpoints.
+  const wakeRollouts = (namespace = '', lane: Lane = 'normal') => {
+    for (const [key, memory] of memories)
+      if (memory.rollout !== undefined && key.startsWith(`${namespace}/`)) wake(key, lane);
   };
   // A write that lands after its time-out may come when its Deployment is gone, and swept after.
   const wakeSweep = (namespace = '', uids: readonly string[]) => {
@@ -30,7 +50,7 @@ export function wakeOnChange(
   const stops = [
     cluster.deployments.onChange(({ key, previous, current }) => {
       if (![previous, current].some((seen) => seen !== undefined && concerns(seen))) return;
-      queue.add(key, hasNewRequest(previous, current) ? 'now' : 'normal');
+      wake(key, hasNewRequest(previous, current) ? 'now' : 'normal');
     }),
     cluster.replicaSets.onChange(({ previous, current }) => {
       for (const set of [previous, current]) wakeOwners(set, keyOfUid);
@@ -45,13 +65,12 @@ export function wakeOnChange(
       if (current !== undefined) wakeSweep(current.namespace, recordedUids(current.raw));
     }),
     cluster.endpointSlices.onChange(({ previous, current }) =>
-      wakeRollouts((current ?? previous)?.namespace ?? '', memories, queue),
+      wakeRollouts((current ?? previous)?.namespace),
     ),
     cluster.pods.onChange(({ previous, current }) => {
       if (!changedForUs(previous, current)) return;
-      const pod = current ?? previous;
-      if (pod !== undefined)
-        wakeRollouts(pod.namespace, memories, queue, current?.trouble !== undefined);
+      const lane = current?.trouble === undefined ? 'normal' : 'now';
+      wakeRollouts((current ?? previous)?.namespace, lane);
     }),
   ];
   return () => {
@@ -79,19 +98,6 @@ function wakeOwners(
 ): void {
   if (set === undefined) return;
   for (const uid of set.ownerUids) wake(uid);
-}
-
-/** Only rollouts under way care for pods and endpoints. */
-function wakeRollouts(
-  namespace: string,
-  memories: ReadonlyMap<string, RolloutMemory>,
-  queue: WorkQueue,
-  urgent = false,
-): void {
-  for (const [key, memory] of memories) {
-    if (memory.rollout === undefined || !key.startsWith(`${namespace}/`)) continue;
-    queue.add(key, urgent ? 'now' : 'normal');
-  }
 }
 
 /** Pods change their status for many reasons that no rule looks at. */
