@@ -207,6 +207,25 @@ test.each([
   expect(violations).toEqual([]);
 });
 
+test.each([
+  ['good', 2, []],
+  ['broken', 2, []],
+  // Without a check of latency nobody can know.
+  ['slow', 2, ['encore: v4 is slow and serves']],
+] as const)('a %s release after the story is a rollout of its own', async (encore, count, all) => {
+  const base = { ...planOf(1), replicas: 1, steps: '10', processes: 1, latency: false };
+  const qualities = { v2: 'broken' } as const;
+  const { rollouts, violations } = await runPlan({
+    ...base,
+    qualities,
+    acts: [],
+    encore,
+    faults: [],
+  });
+  expect(rollouts).toBe(count);
+  expect(violations).toEqual(all);
+});
+
 test('the same seed is the same run, commit by commit', async () => {
   const hashes = new Set<string>();
   for (const seed of [3, 6, 9, 12, 15]) {

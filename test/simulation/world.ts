@@ -407,7 +407,11 @@ export class World {
 
   /** A ReplicaSet with pods is of the Deployment's image. */
   #servesTemplate(): boolean {
-    const wanted = versionOf(this.deployment()?.spec.template);
+    return this.serves(versionOf(this.deployment()?.spec.template));
+  }
+
+  /** A ReplicaSet of this version has pods. */
+  serves(wanted: string): boolean {
     const sets = this.cluster.list('apps/v1', 'replicasets', this.namespace);
     return sets.map(setTruth).some(({ replicas, version }) => replicas > 0 && version === wanted);
   }

@@ -57,6 +57,8 @@ export interface Plan {
   readonly acts: readonly Act[];
   readonly processes: number;
   readonly faults: readonly Fault[];
+  /** Of v4, released when all is at rest: nothing may be left that disturbs the next rollout. */
+  readonly encore?: Quality | undefined;
 }
 
 /** Faults begin within so much of the release, ms. */
@@ -84,7 +86,8 @@ export function planOf(seed: number): Plan {
   // Drawn last: the rest of a plan is what its seed always was.
   const more = drawMoreActs(draw);
   const faults = [...plan.faults, ...drawRefusal(draw)];
-  return { ...plan, acts: [...acts, ...more, ...drawOneOfRules(draw)], faults };
+  const all = { ...plan, acts: [...acts, ...more, ...drawOneOfRules(draw)], faults };
+  return draw.chance(0.5) ? { ...all, encore: draw.of(['good', 'good', 'broken']) } : all;
 }
 
 interface Drawer {

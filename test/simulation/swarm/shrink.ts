@@ -15,13 +15,21 @@ export const violates = (oracles: ReadonlySet<string>): Shows => {
 export const oracleOf = (violation: string): string => violation.split(':')[0] ?? violation;
 
 /**
- * A plan with as few faults as still show it, one process if that will do, then no act. Source of
+ * A plan with as few faults as still show it, one process if that will do, then no act
+ * and no further release. Source of
  * the halving: Zeller and Hildebrandt 2002 (delta debugging).
  */
 export async function shrink(plan: Plan, shows: Shows): Promise<Plan> {
   const faults = await fewest(plan.faults, (some) => shows({ ...plan, faults: some }));
   let small: Plan = { ...plan, faults };
-  for (const change of [{ processes: 1 }, { acts: [] }, { latency: false }, { replicas: 1 }]) {
+  const changes: readonly Partial<Plan>[] = [
+    { processes: 1 },
+    { acts: [] },
+    { encore: undefined },
+    { latency: false },
+    { replicas: 1 },
+  ];
+  for (const change of changes) {
     const smaller = { ...small, ...change };
     if (await shows(smaller)) small = smaller;
   }
