@@ -7,6 +7,8 @@ import type {
   DeploymentView,
   PodView,
   ReplicaSetView,
+  RouteMark,
+  RouteMarkKind,
   RouteView,
   ServiceView,
 } from '../../src/rollout/views.ts';
@@ -123,6 +125,14 @@ export const aRoute = ({ weight = percent(5), ...change }: Partial<RouteView> = 
     mark: undefined,
   },
   ...change,
+});
+
+export const aMark = (kind: RouteMarkKind, revision = canaryHash): RouteMark => ({
+  kind,
+  revision,
+  rule: 'evidenceWorse',
+  because: 'worse',
+  at: at(-1),
 });
 
 export const aState = (change: Partial<RolloutState> = {}): RolloutState => ({

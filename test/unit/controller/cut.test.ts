@@ -2,19 +2,11 @@ import { expect, test } from 'vitest';
 import type { Effects } from '../../../src/controller/effects.ts';
 import { cut } from '../../../src/controller/write-route.ts';
 import { OperatingError } from '../../../src/lib/errors.ts';
-import { instant, percent } from '../../../src/lib/units.ts';
-import type { RouteMark, RouteMarkKind } from '../../../src/rollout/views.ts';
-import { aRoute, aSnapshot, canaryHash } from '../../builders/snapshot.ts';
+import { percent } from '../../../src/lib/units.ts';
+import type { RouteMark } from '../../../src/rollout/views.ts';
+import { aMark, aRoute, aSnapshot } from '../../builders/snapshot.ts';
 
 const noop = () => undefined;
-
-const markOf = (kind: RouteMarkKind, revision = canaryHash): RouteMark => ({
-  kind,
-  revision,
-  rule: 'evidenceWorse',
-  because: 'it fails',
-  at: instant(1000),
-});
 
 /** Withdraws a canary from a route that was marked unseen. Tells the mark that it gets. */
 async function markAfter(unseen: RouteMark): Promise<RouteMark | undefined> {
@@ -43,18 +35,18 @@ async function markAfter(unseen: RouteMark): Promise<RouteMark | undefined> {
   const effects = { client, accept: noop, rawRoute: () => stale, providers };
   const s = aSnapshot({ route: seen });
   const { signal } = new AbortController();
-  await cut(markOf('withdrawn'), s, effects as unknown as Effects, signal);
+  await cut(aMark('withdrawn'), s, effects as unknown as Effects, signal);
   return sent;
 }
 
 // The answer of the cut was lost, and its Deployment was opted out: nobody was told of it.
 test('a cut that comes upon a rejection of its canary leaves it', async () => {
-  expect(await markAfter(markOf('rejected'))).toEqual(markOf('rejected'));
+  expect(await markAfter(aMark('rejected'))).toEqual(aMark('rejected'));
 });
 
 test.each([
-  ['a suspicion', markOf('flinch')],
-  ['a rejection of another canary', markOf('rejected', 'cccccccccc')],
+  ['a suspicion', aMark('flinch')],
+  ['a rejection of another canary', aMark('rejected', 'cccccccccc')],
 ])('and says its own reason after %s', async (_what, unseen) => {
-  expect(await markAfter(unseen)).toEqual(markOf('withdrawn'));
+  expect(await markAfter(unseen)).toEqual(aMark('withdrawn'));
 });

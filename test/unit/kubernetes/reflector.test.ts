@@ -124,6 +124,17 @@ async function aWorld(
   };
 }
 
+/** Pods `a` and `b` are there, known and watched. */
+async function watchingTwo(options: Partial<ReflectorOptions<string, never>> = {}) {
+  const world = await aWorld(options);
+  world.put('a');
+  world.put('b');
+  world.start();
+  await world.has('a', 'b');
+  await world.watching();
+  return world;
+}
+
 /** True when it has answered (or deliberately not answered) by itself. */
 type Fault = (request: SeenRequest, response: ServerResponse) => boolean;
 const opened: StubApiServer[] = [];
@@ -240,12 +251,7 @@ test.each<[what: string, break_: (world: Awaited<ReturnType<typeof aWorld>>) => 
     },
   ],
 ])('after %s it lists again, and what went meanwhile is gone', async (_what, break_) => {
-  const world = await aWorld();
-  world.put('a');
-  world.put('b');
-  world.start();
-  await world.has('a', 'b');
-  await world.watching();
+  const world = await watchingTwo();
   world.remove('a', true);
   break_(world);
   await world.has('b');
@@ -312,12 +318,7 @@ test('a server that ends every watch at once is not hammered, but suspected', as
 });
 
 test('a storage that starts anew is believed', async () => {
-  const world = await aWorld();
-  world.put('a');
-  world.put('b');
-  world.start();
-  await world.has('a', 'b');
-  await world.watching();
+  const world = await watchingTwo();
   world.restart();
   // Version 11 after 102: that is not the history we know.
   world.put('b', 'new-b');
@@ -325,12 +326,7 @@ test('a storage that starts anew is believed', async () => {
 });
 
 test('one list that goes back is asked for again: a cache may be behind', async () => {
-  const world = await aWorld();
-  world.put('a');
-  world.put('b');
-  world.start();
-  await world.has('a', 'b');
-  await world.watching();
+  const world = await watchingTwo();
   const pod = { namespace: 'shop', name: 'gone', uid: 'uid-gone', resourceVersion: '50' };
   const behind = { metadata: { resourceVersion: '60' }, items: [{ metadata: pod }] };
   world.fault.list = first(1, (response) => sendJson(response, 200, behind));
@@ -347,12 +343,7 @@ test('one list that goes back is asked for again: a cache may be behind', async 
 });
 
 test('a list at least every so often finds what the watch never told', async () => {
-  const world = await aWorld({ relistEvery: millis(50) });
-  world.put('a');
-  world.put('b');
-  world.start();
-  await world.has('a', 'b');
-  await world.watching();
+  const world = await watchingTwo({ relistEvery: millis(50) });
   world.remove('a', true);
   await new Promise((resolve) => setTimeout(resolve, 60));
   world.endWatches();

@@ -7,6 +7,7 @@ import type { Snapshot } from '../../../src/rollout/snapshot.ts';
 import type { RouteMark } from '../../../src/rollout/views.ts';
 import {
   aDeployment,
+  aMark,
   aPod,
   aReplicaSet,
   aRoute,
@@ -26,23 +27,16 @@ const request = (verb: RolloutRequest['verb'], change: Partial<RolloutRequest> =
 });
 const step = (change: Partial<ReturnType<typeof aState>['step']>) =>
   aState({ step: { ...aState().step, ...change } });
-const mark = (kind: RouteMark['kind'], revision = canaryHash): RouteMark => ({
-  kind,
-  revision,
-  rule: 'evidenceWorse',
-  because: 'worse',
-  at: at(-1),
-});
 const marked = (kind: RouteMark['kind'], weight = 0, revision?: string, listed = canaryHash) => {
   const route = aRoute({ weight: percent(weight) });
-  const record = { ...(route.record as object), revision: listed, mark: mark(kind, revision) };
+  const record = { ...(route.record as object), revision: listed, mark: aMark(kind, revision) };
   return { route: { ...route, record: record as never } };
 };
 const sickPod = { name: 'a', uid: 'uid-a', restarts: 0 };
 const restartedPod = { name: 'a', uid: 'uid-a', exposedRequests: 9, failedRequests: 7 };
 const markedPod = (since: Instant) => {
   const route = aRoute({ weight: percent(0) });
-  const about = { ...mark('flinch'), at: since, pod: sickPod };
+  const about = { ...aMark('flinch'), at: since, pod: sickPod };
   return { route: { ...route, record: { ...(route.record as object), mark: about } as never } };
 };
 const crashed = (hash: string) =>

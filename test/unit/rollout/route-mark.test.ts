@@ -3,16 +3,9 @@ import { percent } from '../../../src/lib/units.ts';
 import { decide } from '../../../src/rollout/decide.ts';
 import { nextWrite } from '../../../src/rollout/mechanism.ts';
 import { lasting } from '../../../src/rollout/route-mark.ts';
-import type { RouteMark, RouteMarkKind, RouteRecord } from '../../../src/rollout/views.ts';
-import { aRoute, aSnapshot, at, canaryHash, fail } from '../../builders/snapshot.ts';
+import type { RouteMark, RouteRecord } from '../../../src/rollout/views.ts';
+import { aMark, aRoute, aSnapshot, canaryHash, fail } from '../../builders/snapshot.ts';
 
-const markOf = (kind: RouteMarkKind, revision = canaryHash): RouteMark => ({
-  kind,
-  revision,
-  rule: 'evidenceWorse',
-  because: 'worse',
-  at: at(-1),
-});
 const other = 'cccccccccc';
 const recordOf = (revision: string, mark?: RouteMark): RouteRecord => ({
   deploymentUid: 'uid',
@@ -43,25 +36,25 @@ test('another canary than the rejected one is withdrawn', () => {
 });
 
 test('a rejection of what the route carries outlasts every reason to cut it again', () => {
-  const rejected = carrying(markOf('rejected'));
+  const rejected = carrying(aMark('rejected'));
   for (const revision of [canaryHash, other]) {
-    expect(lasting(rejected, markOf('withdrawn', revision))).toEqual(markOf('rejected'));
+    expect(lasting(rejected, aMark('withdrawn', revision))).toEqual(aMark('rejected'));
   }
 });
 
 test('no other reason does', () => {
-  const reasons = [markOf('flinch'), markOf('withdrawn'), markOf('rejected', other), undefined];
+  const reasons = [aMark('flinch'), aMark('withdrawn'), aMark('rejected', other), undefined];
   for (const reason of reasons) {
-    const cut = markOf('rejected');
+    const cut = aMark('rejected');
     expect(lasting(carrying(reason), cut)).toBe(cut);
   }
 });
 
 test.each([
   ['nothing of ours has lowered it', undefined, 5],
-  ['it was kept from being raised', markOf('paused'), 5],
-  ['a suspicion has lowered it', markOf('flinch'), undefined],
-  ['it is withdrawn again', { ...markOf('withdrawn'), from: percent(1) }, 1],
+  ['it was kept from being raised', aMark('paused'), 5],
+  ['a suspicion has lowered it', aMark('flinch'), undefined],
+  ['it is withdrawn again', { ...aMark('withdrawn'), from: percent(1) }, 1],
 ])('a withdrawal tells what the route gave before: %s', (_where, before, from) => {
-  expect(lasting(carrying(before), markOf('withdrawn')).from).toBe(from);
+  expect(lasting(carrying(before), aMark('withdrawn')).from).toBe(from);
 });
