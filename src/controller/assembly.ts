@@ -109,6 +109,8 @@ const effectsOf = ({ client, clock, watched }: Outside): Effects => ({
   clock,
   accept: (raw) => watched.accept(raw),
   beginRead: (kind) => watched.beginRead(kind),
+  deploymentVersion: (namespace, name) =>
+    watched.cluster.deployments.get(namespace, name)?.resourceVersion,
   rawRoute: (_kind, namespace, name) => watched.cluster.routes.get(namespace, name)?.raw,
   providers: trafficProviders,
 });

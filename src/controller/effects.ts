@@ -15,6 +15,8 @@ export interface Effects {
    * what the watch has lost of it is known then, too.
    */
   readonly beginRead: (kind: string) => (raw: RawObject) => void;
+  /** The version of the Deployment that was seen last. */
+  deploymentVersion(namespace: string, name: string): string | undefined;
   /** The route as last seen, raw. */
   rawRoute(kind: RouteRef['kind'], namespace: string, name: string): RawObject | undefined;
   readonly providers: Readonly<Record<RouteRef['kind'], TrafficProvider>>;

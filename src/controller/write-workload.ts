@@ -188,6 +188,10 @@ async function confirmAdoption(s: Snapshot, effects: Effects, signal: AbortSigna
     throw outdated(`Deployment ${s.deployment.name}`);
   }
   await confirmAllToCanary(s, effects, signal);
+  // The watch may have told of it while the route was looked at.
+  const { namespace, name } = s.deployment;
+  if (effects.deploymentVersion(namespace, name) !== deployment.metadata.resourceVersion)
+    throw outdated(`Deployment ${name}`);
 }
 
 /**

@@ -69,6 +69,7 @@ test.each([
   [610_005_703, 20, 20, 'a hand lowers one rule after a raise, and somebody promotes'],
   [600_005_718, 3, 20, 'an autoscaler wants more pods as soon as a raise has looked'],
   [17_562, 1, 17, 'the template goes back while the route is looked at before an adoption'],
+  [920_001_959, 20, 20, 'and the watch tells of it before the route is answered for'],
   [800_000_218, 1, 6, 'a list that goes back shows the canary that was rejected before'],
   [596_494_564, 1, 9, 'an opt-out comes between a cut for a rejection and its answer'],
   [596_489_631, 3, 3, 'a hand lowers a first raise to nothing while nobody is there'],

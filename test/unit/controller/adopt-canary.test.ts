@@ -12,11 +12,20 @@ const enabled = { 'haldane.dev/enabled': 'true' };
 
 /**
  * Adopts the canary on a Deployment that carries these annotations by now, and another template as
- * soon as the route was looked at; that takes as long as told, ms. Tells what was sent.
+ * soon as the route was looked at; that takes as long as told, ms, and the watch may be quicker.
+ * Tells what was sent.
  */
 async function adopted(
   annotations: Readonly<Record<string, string>>,
-  { takes = 0, later = template }: { readonly takes?: number; readonly later?: object } = {},
+  {
+    takes = 0,
+    later = template,
+    isTold = false,
+  }: {
+    readonly takes?: number;
+    readonly later?: object;
+    readonly isTold?: boolean;
+  } = {},
 ): Promise<readonly string[]> {
   const sent: string[] = [];
   let now = 0;
@@ -25,7 +34,7 @@ async function adopted(
   const route = aRoute({ weight: percent(100) });
   const s = aSnapshot({ deployment, canary: aReplicaSet(hash), route });
   const { uid, name, namespace, replicas } = deployment;
-  const metadata = { uid, name, namespace, annotations };
+  const metadata = { uid, name, namespace, annotations, resourceVersion: '1' };
   const client = {
     get: ({ resource: { kind } }: { readonly resource: { readonly kind: string } }) => {
       sent.push(`look at ${kind}`);
@@ -43,7 +52,9 @@ async function adopted(
   const rawRoute = () => ({ metadata: { name: 'web', namespace, uid: route.uid } });
   const providers = { httproute: { read: () => route } };
   const clock = { monotonic: () => now };
-  const known = { client, clock, accept: () => undefined, rawRoute, providers };
+  const deploymentVersion = () => (isTold ? '2' : '1');
+  const accept = () => undefined;
+  const known = { client, clock, accept, deploymentVersion, rawRoute, providers };
   const effects = known as unknown as Effects;
   await adoptCanary(aState(), s, effects, new AbortController().signal);
   return sent;
@@ -57,6 +68,11 @@ test('the canary is adopted on a Deployment that asks for nothing else', async (
 test('a template that changes while the route is looked at is not overlooked', async () => {
   const later = { ...template, spec: { containers: [{ image: 'another' }] } };
   const asked = adopted(enabled, { takes: 2866, later });
+  await expect(asked).rejects.toMatchObject({ code: 'KUBERNETES_CONFLICT' });
+});
+
+test('nor is what the watch tells meanwhile', async () => {
+  const asked = adopted(enabled, { takes: 768, isTold: true });
   await expect(asked).rejects.toMatchObject({ code: 'KUBERNETES_CONFLICT' });
 });
 
