@@ -8,10 +8,6 @@ export interface RuleWords {
 
 /** A rule without words does not compile. */
 export const ruleWords: Readonly<Record<RuleName, RuleWords>> = {
-  optedOut: {
-    means: 'The opt-in annotation is gone.',
-    next: 'The Deployment gets back what it had; then haldane leaves it alone.',
-  },
   promotionOverturned: {
     means: 'The template became the stable one again while the canary was being adopted.',
     next: 'Stable serves all requests again; the canary is taken away without blame.',
@@ -19,6 +15,10 @@ export const ruleWords: Readonly<Record<RuleName, RuleWords>> = {
   promotionUnderWay: {
     means: 'The Deployment has taken over the pods of the canary; there is no way back any more.',
     next: 'The old pods go, the route gets back what it was.',
+  },
+  optedOut: {
+    means: 'The opt-in annotation is gone.',
+    next: 'The Deployment gets back what it had; then haldane leaves it alone.',
   },
   rollbackUnderWay: {
     means: 'All requests go to stable; the canary is being taken away.',

@@ -28,17 +28,24 @@ import { brokenPods } from './trouble.ts';
 export type Rule = (s: Snapshot) => Answer | undefined;
 
 /**
- * Rules are tried top to bottom; the first answer wins. The order is the policy: whose Deployment
- * it is, then what must be finished, then safety, then what cannot be judged, then progress.
+ * Rules are tried top to bottom; the first answer wins. The order is the policy: what must be
+ * finished, then whose Deployment it is, then safety, then what cannot be judged, then progress.
  */
 export const rules = {
-  optedOut: (s) => (s.optedIn ? undefined : leave(s)),
-  promotionOverturned: (s) => (isOverturned(s) ? overturn(s) : undefined),
+  promotionOverturned: (s) =>
+    isOverturned(s)
+      ? withdraw(
+          s,
+          overturning,
+          'the template was the stable one again before the canary was adopted',
+        )
+      : undefined,
   // Once the Deployment has adopted the canary there is no way back: roll forward.
   promotionUnderWay: (s) =>
     s.adopted
       ? answer('promoting', { kind: 'promote' }, 'the Deployment has adopted the canary')
       : undefined,
+  optedOut: (s) => (s.optedIn ? undefined : leave(s)),
   rollbackUnderWay: (s) => finishRollback(s),
   canaryLost: (s) =>
     s.canary === undefined && s.route?.record !== undefined
@@ -211,18 +218,12 @@ const isPausedByUs = (s: Snapshot): boolean =>
 
 const isPaused = (s: Snapshot): boolean => (stateOf(s)?.pause ?? null) !== null;
 
-const overturn = (s: Snapshot): Answer =>
-  withdraw(s, overturning, 'the template was the stable one again before the canary was adopted');
-
 function leave(s: Snapshot): Answer {
   const marked =
     hasTraces(s) ||
     s.leftoverServices.length > 0 ||
     isPinnedByUs(s) ||
     markKeys.some((key) => s.deployment.annotations[key] !== undefined);
-  if (isOverturned(s)) return overturn(s);
-  if (s.adopted)
-    return answer('promoting', { kind: 'promote' }, 'finishing a promotion before opting out');
   return marked
     ? answer('opting-out', { kind: 'opt-out' }, 'the opt-in annotation was removed')
     : answer('rest', { kind: 'ignore' }, 'not opted in');

@@ -192,6 +192,12 @@ const rows: Row[] = [
   ],
   ['the canary is adopted', { adopted: true }, 'promotionUnderWay', 'promote'],
   [
+    'and the opt-in annotation is gone',
+    { adopted: true, optedIn: false },
+    'promotionUnderWay',
+    'promote',
+  ],
+  [
     'the canary is adopted and the verdict fails',
     { adopted: true, verdict: fail },
     'promotionUnderWay',
@@ -200,6 +206,12 @@ const rows: Row[] = [
   [
     'the Deployment has taken away what it adopted, for its template is the stable one again',
     overturned,
+    'promotionOverturned',
+    'withdraw',
+  ],
+  [
+    'and the opt-in annotation is gone, too',
+    { ...overturned, optedIn: false },
     'promotionOverturned',
     'withdraw',
   ],
