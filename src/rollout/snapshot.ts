@@ -165,8 +165,12 @@ export function noticePending(s: Snapshot, kind: 'started' | 'promotion' | 'roll
   return !s.settledNotices.has(id) && !state.delivered.includes(id);
 }
 
-export const rejectionOf = (s: Snapshot, revision: string): Rejection | undefined =>
-  s.rejections.findLast((rejection) => rejection.revision === revision);
+/** A stale list may show that of an earlier attempt, which the retry under way has forgiven. */
+export function rejectionOf(s: Snapshot, revision: string): Rejection | undefined {
+  const state = stateOf(s);
+  const least = state?.revision === revision ? state.attempt : 1;
+  return s.rejections.findLast((one) => one.revision === revision && one.attempt >= least);
+}
 
 /**
  * Canary pods that a weight needs: its share of the Deployment's replicas, rounded up, at least

@@ -240,6 +240,12 @@ const rows: Row[] = [
     'roll-back',
   ],
   [
+    'a stale list shows that an earlier attempt was rejected',
+    { rejections: [rejection], state: aState({ attempt: 2 }), verdict: pass },
+    'stepPassed',
+    'carry',
+  ],
+  [
     'somebody deleted the canary',
     { canary: undefined, state: undefined },
     'canaryLost',
