@@ -16,13 +16,13 @@ export const ruleWords: Readonly<Record<RuleName, RuleWords>> = {
     means: 'The Deployment has taken over the pods of the canary; there is no way back any more.',
     next: 'The old pods go, the route gets back what it was.',
   },
-  optedOut: {
-    means: 'The opt-in annotation is gone.',
-    next: 'The Deployment gets back what it had; then haldane leaves it alone.',
-  },
   rollbackUnderWay: {
     means: 'All requests go to stable; the canary is being taken away.',
     next: 'Afterwards the template stays marked as rejected. "haldane retry" tries it again.',
+  },
+  optedOut: {
+    means: 'The opt-in annotation is gone.',
+    next: 'The Deployment gets back what it had; then haldane leaves it alone.',
   },
   retryRequested: {
     means: 'Somebody asked to try the rejected template again.',

@@ -45,8 +45,8 @@ export const rules = {
     s.adopted
       ? answer('promoting', { kind: 'promote' }, 'the Deployment has adopted the canary')
       : undefined,
-  optedOut: (s) => (s.optedIn ? undefined : leave(s)),
   rollbackUnderWay: (s) => finishRollback(s),
+  optedOut: (s) => (s.optedIn ? undefined : leave(s)),
   canaryLost: (s) =>
     s.canary === undefined && s.route?.record !== undefined
       ? withdraw(s, 'canaryLost', 'the canary ReplicaSet is gone while the route still names it')

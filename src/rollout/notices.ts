@@ -15,7 +15,7 @@ import {
   stateOf,
   wantedRevision,
 } from './snapshot.ts';
-import { noticeId, type Outcome, type RolloutState, startNoticeId } from './state.ts';
+import { noticeId, type RolloutState, startNoticeId } from './state.ts';
 
 /**
  * What people should be told now, by what is so and not by what happens: asked again after a
@@ -46,26 +46,10 @@ function started(s: Snapshot, decision: Decision): readonly Notice[] {
   return [{ ...notice, because }];
 }
 
-type RolledBack = Pick<Outcome, 'rule' | 'because' | 'weight' | 'step' | 'metric'>;
-
-/**
- * The cut is made and the rejection is on record: whoever is told now can rely on it. An opt-out
- * undoes neither: a rollback that nobody was told of yet is still told.
- */
-function rolledBack(
-  s: Snapshot,
-  { revision, attempt, summary }: RolloutState,
-  { goal }: Decision,
-): RolledBack | undefined {
-  if (routeWeight(s) > 0) return undefined;
-  const rejection = rejectionOf(s, revision);
-  if (goal.kind === 'roll-back') return rejection === undefined ? undefined : goal.outcome;
-  if (goal.kind !== 'opt-out') return undefined;
-  const mark = s.route?.record?.mark;
-  const isMarked = mark?.kind === 'rejected' && mark.revision === revision;
-  const found = isMarked ? mark : rejection?.attempt === attempt ? rejection : undefined;
-  const { weight, step } = summary;
-  return found && { rule: found.rule, because: found.because, weight, step };
+/** The cut is made and the rejection is on record: whoever is told now can rely on it. */
+function rolledBack(s: Snapshot, { revision }: RolloutState, { goal }: Decision) {
+  const isTold = routeWeight(s) === 0 && rejectionOf(s, revision) !== undefined;
+  return goal.kind === 'roll-back' && isTold ? goal.outcome : undefined;
 }
 
 /** After the write that matters to users: the cut, or the adoption. */

@@ -143,6 +143,23 @@ test.each<readonly [Act, Act]>([
   expect(told.violations).toEqual([]);
 });
 
+// Only the route told of the rejection yet, and the opt-out gave it back to its user: the revision
+// was tried once more.
+test('what was cut is rejected, opted out before it is on record and in again', async () => {
+  const base = { ...planOf(1), replicas: 1, steps: '10', processes: 1, latency: false };
+  const qualities = { v2: 'broken', v3: 'good' } as const;
+  const late: Fault = { kind: 'write', nth: 14, fault: { kind: 'slow-request', millis: 1000 } };
+  const acts = [
+    { at: 7500, kind: 'opt-out' },
+    { at: 14_000, kind: 'reapply' },
+  ] as const;
+  const told = await tracePlan({ ...base, mode: 'on-change', qualities, acts, faults: [late] });
+  const story = told.transcript.join('\n');
+  expect(story).toMatch(/marked rejected\n.*FAULT PATCH .*\/deployments\/web: slow-request/);
+  expect(story.match(/: v2, 0 of 0 pods, ours, step 0 %/g), 'canaries').toHaveLength(1);
+  expect(told.violations).toEqual([]);
+});
+
 // It was recorded for rules of two weights, of which no evidence tells.
 test('a promotion that was asked for after a hand on one rule is paused, and resumed', async () => {
   const base = { ...planOf(1), replicas: 1, steps: '5,25,50', processes: 1, latency: false };

@@ -240,6 +240,12 @@ const rows: Row[] = [
     'roll-back',
   ],
   [
+    'the route says rejected, and the opt-in annotation is gone',
+    { ...marked('rejected'), optedIn: false },
+    'rollbackUnderWay',
+    'roll-back',
+  ],
+  [
     'a stale list shows that an earlier attempt was rejected',
     { rejections: [rejection], state: aState({ attempt: 2 }), verdict: pass },
     'stepPassed',
