@@ -244,6 +244,24 @@ test.each([
   expect(violations).toEqual(all);
 });
 
+// Nothing says that one of them is worse: the guard of a common outage holds as long as it lasts.
+test('a release as broken as what was promoted unseen waits for a person', async () => {
+  const base = { ...planOf(1), replicas: 1, steps: '5,50', processes: 1, latency: false };
+  const acts = [
+    { at: 8411, kind: 'request', verb: 'promote' },
+    { at: 17_593, kind: 'release', version: 'v3' },
+  ] as const;
+  const told = await tracePlan({
+    ...base,
+    mode: 'on-change',
+    qualities: { v2: 'broken', v3: 'broken' },
+    acts,
+    faults: [{ kind: 'prometheus', code: 'partial', span: { from: 3052, to: 27_382 } }],
+  });
+  expect(told.transcript.filter((line) => line.endsWith('somebody: rollback'))).toHaveLength(1);
+  expect(told.violations).toEqual([]);
+});
+
 test('the same seed is the same run, commit by commit', async () => {
   const hashes = new Set<string>();
   for (const seed of [3, 6, 9, 12, 15]) {

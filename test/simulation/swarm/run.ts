@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { millis, seconds } from '../../../src/lib/units.ts';
 import { defaultLimits } from '../../../src/rollout/state.ts';
-import type { RouteTruth } from '../oracle-view.ts';
+import { type RouteTruth, viewOf } from '../oracle-view.ts';
 import { createOracles, differences } from '../oracles.ts';
 import { type RouteEdit, routeEdits } from '../route-edits.ts';
 import { type Life, World, type WorldOptions } from '../world.ts';
@@ -154,17 +154,20 @@ async function whileNumbered(world: World, since: number): Promise<void> {
 }
 
 /**
- * Whatever is paused is resumed by a person now and then. An event that was lost without a sign is
- * made up for by the next full list, after at most twelve minutes: 20 are enough for all (L1).
+ * Whatever is paused is resumed by a person now and then, and where what serves fails itself a
+ * person decides: nothing can be compared with it, and the rollout is held. An event that was lost
+ * without a sign is made up for by the next full list, after at most twelve minutes: 20 are enough
+ * for all (L1).
  */
 async function settle(world: World, transcript: Transcript): Promise<void> {
   for (let minute = 0; minute < 20; minute += 1) {
     if (await comesToRest(world)) return;
     const state = canaryOf(world)?.state;
-    if (typeof state === 'object' && state.pause !== null) {
-      transcript.tell('somebody: resume');
-      await request(world, 'resume');
-    }
+    const isPaused = typeof state === 'object' && state.pause !== null;
+    const verb = isPaused ? 'resume' : servesFailures(world) ? 'rollback' : undefined;
+    if (verb === undefined) continue;
+    transcript.tell(`somebody: ${verb}`);
+    await request(world, verb);
   }
 }
 
@@ -178,6 +181,14 @@ async function again(quality: Quality, world: World, transcript: Transcript): Pr
   const isServed = world.serves('v4');
   if (isServed === (quality === 'good')) return [];
   return [`encore: v4 is ${quality} and ${isServed ? 'serves' : 'does not serve'}`];
+}
+
+/** Somebody has promoted a broken version unseen. */
+function servesFailures(world: World): boolean {
+  const sets = viewOf(world.cluster, world.namespace, 'web').sets();
+  const serving = sets.find(({ owned, replicas, state }) => owned && replicas > 0 && !state);
+  const { total, bad } = world.traffic.answered.get(serving?.version ?? '') ?? { total: 0, bad: 0 };
+  return bad > total / 10;
 }
 
 /** Between two rollouts it looks at rest for a moment only: rest lasts. */
