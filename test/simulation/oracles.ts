@@ -200,12 +200,10 @@ function isNoCut({ leastWeight, canaryService, record }: RouteTruth, book: Book)
   return leastWeight >= to || isUnmade;
 }
 
-/** What somebody has lowered is no longer so where it goes beyond the step again. */
-function liftedBySomebody({ leastWeight, record }: RouteTruth, book: Book): void {
+/** What somebody has lowered is no longer so where it goes back, or beyond the step. */
+function liftedBySomebody(route: RouteTruth, book: Book): void {
   if (book.handLimit === undefined) return;
-  const state = canaryOf(book, record?.revision)?.state;
-  const isAbove = typeof state === 'object' && leastWeight >= state.step.to;
-  book.handLimit = isAbove ? undefined : Math.max(book.handLimit, leastWeight);
+  book.handLimit = isNoCut(route, book) ? undefined : Math.max(book.handLimit, route.leastWeight);
 }
 
 /** What the user wrote comes back byte for byte (I11). */

@@ -80,6 +80,7 @@ test.each([
   [1_704_507_364, 20, 20, 'a hand lowers the weight in the moment of an adoption'],
   [625_739_947, 20, 20, 'a hand raises a canary from nothing while a rollback is asked for'],
   [80_000_573, 2, 10, 'a hand lowers what a hand has raised, and it is still too much'],
+  [920_013_103, 20, 20, 'a hand takes its own lowering back before anybody is there to see it'],
 ])('seed %i, its first %i acts and %i faults: %s', async (seed, acts, faults) => {
   const drawn = planOf(seed);
   const plan = {
