@@ -29,6 +29,7 @@ import {
   type Snapshot,
   servesWanted,
   stateOf,
+  wantedRevision,
 } from './snapshot.ts';
 import type { Outcome } from './state.ts';
 import type { RouteMark } from './views.ts';
@@ -183,8 +184,11 @@ export const takeCanaryAway: readonly Condition[] = [
 
 const conclude: readonly Condition[] = [
   {
-    name: 'template is the stable one',
-    met: (s, d) => !rejects(d) || s.spec?.onReject !== 'revert' || servesWanted(s),
+    name: 'template is not the rejected one',
+    met: (s, d) =>
+      !rejects(d) ||
+      s.spec?.onReject !== 'revert' ||
+      rejectionOf(s, wantedRevision(s)) === undefined,
     toward: (): Action => ({ kind: 'revert-template' }),
   },
   {

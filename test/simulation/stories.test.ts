@@ -88,6 +88,22 @@ test('a newer revision takes the place of the canary', async () => {
   expect(told()).toEqual(['promotion']);
 });
 
+// The stable template was written over the newer one, which nobody had ever tried.
+test('a newer revision comes while the template of a rejected one is to be reverted', async () => {
+  life.kill();
+  world.stop();
+  const annotations = { 'haldane.dev/on-reject': 'revert' };
+  await open({ annotations, errorRate: (version) => (version === 'v2' ? 1 : 0) });
+  await world.release('v2');
+  await untilWeight(5);
+  await world.clock.runUntil(() => world.weight === 0, seconds(30));
+  await world.release('v3');
+  await world.clock.runUntil(() => told().includes('promotion'), seconds(120));
+  await world.settle();
+  expect(versions()).toEqual(all('v3'));
+  expect(told()).toEqual(['rollback', 'promotion']);
+});
+
 test('the user goes back to stable: no blame, nothing left over', async () => {
   await world.release('v2');
   await untilWeight(50);
