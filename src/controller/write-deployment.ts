@@ -4,6 +4,7 @@ import { resources } from '../kubernetes/resources.ts';
 import { withoutHash } from '../kubernetes/template.ts';
 import { toRfc3339 } from '../lib/units.ts';
 import type { ProgressingCondition } from '../rollout/action.ts';
+import { neverPassed } from '../rollout/opt-out.ts';
 import { endlessDeadline } from '../rollout/rest.ts';
 import {
   markKeys,
@@ -176,12 +177,14 @@ export async function revertTemplate(
   await jsonPatch([{ op: 'replace', path: '/spec/template', value }], s, effects, signal);
 }
 
-/** One patch: the template that serves, no pause, the deadline as it was, none of our marks. */
+/**
+ * One patch: the template that serves instead of one that never passed, no pause, the deadline as
+ * it was, none of our marks.
+ */
 export async function optOut(s: Snapshot, effects: Effects, signal: AbortSignal): Promise<void> {
   const operations: JsonPatchOperation[] = [];
   const { deployment } = s;
-  if (s.stable !== undefined && s.stable.templateHash !== deployment.templateHash) {
-    // Else the version that never passed would roll out at once.
+  if (s.stable !== undefined && neverPassed(s)) {
     const value = await stableTemplate(s, effects, signal);
     operations.push({ op: 'replace', path: '/spec/template', value });
   }

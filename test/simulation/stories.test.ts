@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { seconds } from '../../src/lib/units.ts';
+import { container } from './shop.ts';
 import { type Life, World, type WorldOptions } from './world.ts';
 
 // What users, Prometheus and the cluster do in the middle of a rollout, in virtual time. In every
@@ -136,6 +137,17 @@ test('the user opts out in the middle: the version that never passed does not ro
   ]);
 });
 
+// The stable template was written over it.
+test('the user opts out in the middle, and releases another version: it rolls', async () => {
+  await world.release('v2');
+  await untilWeight(50);
+  await world.patch({ metadata: { annotations: { 'haldane.dev/enabled': null } } });
+  await world.clock.advance(seconds(2));
+  await world.release('v3');
+  await world.settle();
+  expect(versions()).toEqual(all('v3'));
+});
+
 test('the Deployment is deleted in the middle: the route is the user’s own again', async () => {
   await world.release('v2');
   await untilWeight(50);
@@ -212,6 +224,15 @@ describe('without the admission policy, paused at rest', () => {
     await world.clock.advance(seconds(30));
     expect(versions()).toEqual(all('v2'));
     expect(told()).toEqual(['promotion', 'rollback']);
+  });
+
+  test('an opt-out that brings another version leaves it', async () => {
+    await world.patch({
+      metadata: { annotations: { 'haldane.dev/enabled': null } },
+      spec: { template: { spec: { containers: [container('v2')] } } },
+    });
+    await world.settle();
+    expect(versions()).toEqual(all('v2'));
   });
 
   // A ReplicaSet whose pods are still ending serves its template as much as an empty one: a second
