@@ -17,7 +17,7 @@ import {
   type Resource,
   type StringMap,
 } from './resource.ts';
-import { shapeOf } from './schema.ts';
+import { anything, shapeOf } from './schema.ts';
 import { labelSelectorMatch } from './selectors.ts';
 import { applyMerge } from './server-side-apply.ts';
 import { ApiFailure, notFound } from './status.ts';
@@ -229,5 +229,5 @@ function applyMutation(
   }
   const change = evaluateCel(asString(asObject(mutation.applyConfiguration).expression), scope);
   const shape = shapeOf(apiVersionOf(resource), resource.kind);
-  return asObject(applyMerge(shape ?? { open: true }, object, change));
+  return asObject(applyMerge(shape ?? anything, object, change));
 }

@@ -12,7 +12,7 @@ import {
 } from './json.ts';
 import { defaultPodSpec } from './pod-defaults.ts';
 import type { Resource } from './resource.ts';
-import { fieldShape, mapShared, resolveShape, type Shape } from './schema.ts';
+import { itemShape, mapShared, type Shape } from './schema.ts';
 
 const template = (spec: JsonObject) =>
   adjust(spec, 'template', (t) =>
@@ -162,18 +162,17 @@ function dropEmpty(metadata: JsonObject): JsonObject {
 function schemaDefaults(shape: Shape, value: Json, before: Json | undefined): Json {
   if (value === before) return value;
   if (isArray(value)) {
-    const items = resolveShape(shape.items);
+    const items = itemShape(shape);
     const old = asArray(before);
     return mapShared(value, (item, i) => schemaDefaults(items, item, old[i]));
   }
   if (!isObject(value) || shape.properties === undefined) return value;
   const old = asObject(before);
   let copy: Mutable | undefined;
-  for (const key in shape.properties) {
+  for (const [key, place] of shape.properties) {
     if (key === 'metadata' || key === 'status') continue;
     const given = value[key];
     if (given !== undefined && (given === old[key] || typeof given !== 'object')) continue;
-    const place = fieldShape(shape, key);
     const filled = given === undefined ? place.default : given;
     if (filled === undefined) continue;
     const next = schemaDefaults(place, filled, old[key]);

@@ -8,7 +8,7 @@ import {
   type Json,
   type JsonObject,
 } from './json.ts';
-import { fieldShape, resolveShape, type Shape } from './schema.ts';
+import { fieldShape, itemShape, type Shape } from './schema.ts';
 
 type Tree = Record<string, FieldSet>;
 
@@ -35,7 +35,7 @@ const listKeys = new WeakMap<Shape, readonly ListKey[]>();
 function keysOf(list: Shape): readonly ListKey[] {
   const known = listKeys.get(list);
   if (known !== undefined) return known;
-  const items = resolveShape(list.items);
+  const items = itemShape(list);
   const keys = [...(list.listKeys ?? [])].sort().map((key) => {
     return { key, label: JSON.stringify(key), otherwise: fieldShape(items, key).default };
   });
@@ -72,7 +72,7 @@ export function fieldsOf(shape: Shape, value: Json): FieldSet {
     for (const key of Object.keys(value))
       tree[`f:${key}`] = fieldsOf(fieldShape(shape, key), value[key] as Json);
   } else if (isArray(value) && isKeyedList(shape)) {
-    const items = resolveShape(shape.items);
+    const items = itemShape(shape);
     for (const item of value)
       tree[itemStep(shape, item)] =
         shape.listType === 'set' ? {} : { '.': {}, ...fieldsOf(items, item) };
@@ -212,7 +212,7 @@ const ownedItems = new WeakMap<Shape, Shape>();
 
 /** An item is owned as such, whatever its default. */
 function itemsOf(list: Shape): Shape {
-  const given = resolveShape(list.items);
+  const given = itemShape(list);
   if (given.default === undefined) return given;
   let items = ownedItems.get(given);
   if (items === undefined) ownedItems.set(given, (items = { ...given, default: null }));

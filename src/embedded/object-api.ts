@@ -6,7 +6,7 @@ import { applyDefaults } from './defaults.ts';
 import { asArray, asObject, equalFields, type Json, type JsonObject, without } from './json.ts';
 import { sameOwnership, trackUpdate, type Writer } from './managed-fields.ts';
 import { freshName, freshUid } from './naming.ts';
-import { applyPatch, type PatchType, planned, untyped } from './patching.ts';
+import { applyPatch, type PatchType, planned } from './patching.ts';
 import {
   apiVersionOf,
   type KubernetesObject,
@@ -17,7 +17,7 @@ import {
   storageKey,
   type Target,
 } from './resource.ts';
-import { prune, type Shape, shapeOf, TypeMismatch } from './schema.ts';
+import { prune, type Shape, shapeOf, TypeMismatch, untyped } from './schema.ts';
 import { allocateClusterIp } from './service-addresses.ts';
 import {
   ApiFailure,

@@ -1,6 +1,6 @@
 import { asObject, type Json, type JsonObject } from './json.ts';
 import { apiVersionOf, type Resource } from './resource.ts';
-import { type Shape, schemas } from './schema.ts';
+import { type Schema, schemas } from './schema.ts';
 
 const extensions: Readonly<Record<string, string>> = {
   listType: 'x-kubernetes-list-type',
@@ -12,18 +12,18 @@ const extensions: Readonly<Record<string, string>> = {
   open: 'x-kubernetes-preserve-unknown-fields',
 };
 
-/** A shape back in the words of OpenAPI; collects the shapes it refers to. */
-function toOpenApi(shape: Shape, refer: (name: string) => void): JsonObject {
+/** A schema back in the words of OpenAPI; collects the schemas it refers to. */
+function toOpenApi(shape: Schema, refer: (name: string) => void): JsonObject {
   const result: Record<string, Json | undefined> = {};
   for (const [key, value] of Object.entries(shape)) {
     if (key === 'ref') {
       refer(value as string);
       result['allOf'] = [{ $ref: `#/components/schemas/${value as string}` }];
-    } else if (key === 'items') result['items'] = toOpenApi(value as Shape, refer);
-    else if (key === 'values') result['additionalProperties'] = toOpenApi(value as Shape, refer);
+    } else if (key === 'items') result['items'] = toOpenApi(value as Schema, refer);
+    else if (key === 'values') result['additionalProperties'] = toOpenApi(value as Schema, refer);
     else if (key === 'properties')
       result['properties'] = Object.fromEntries(
-        Object.entries(value as Record<string, Shape>).map(([name, child]) => [
+        Object.entries(value as Record<string, Schema>).map(([name, child]) => [
           name,
           toOpenApi(child, refer),
         ]),

@@ -3,7 +3,7 @@ import { jsonPatch, PatchRefused } from './json-patch.ts';
 import { planApply, resettable, type Writer } from './managed-fields.ts';
 import { mergePatch } from './merge-patch.ts';
 import type { KubernetesObject, ManagedFieldsEntry, Resource, Target } from './resource.ts';
-import type { Shape } from './schema.ts';
+import { type Shape, untyped } from './schema.ts';
 import { applyMerge, removeAbandoned } from './server-side-apply.ts';
 import { ApiFailure, badRequest, conflict, unsupportedMediaType } from './status.ts';
 import { strategicMerge } from './strategic-merge.ts';
@@ -69,9 +69,6 @@ type Plan = {
   readonly target: Target;
   readonly force: boolean;
 };
-
-/** Of kinds that are stored as they come. */
-export const untyped: Shape = { type: 'object', properties: {}, values: { open: true } };
 
 /** Server-side apply: the object to store and who owns what in it. @throws ApiFailure 400, 409 */
 export function planned(plan: Plan): {

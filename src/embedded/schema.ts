@@ -14,15 +14,16 @@ import schemaFile from './schemas.json' with { type: 'json' };
  * Generated from
  * the OpenAPI documents of a real API server by test/contract/kubernetes/generate-schemas.ts.
  */
-export type Shape = {
+export type Schema = Constraints & {
   readonly ref?: string;
+  readonly properties?: Readonly<Record<string, Schema>>;
+  readonly values?: Schema;
+  readonly items?: Schema;
+};
+
+type Constraints = {
   readonly type?: string;
   readonly format?: string;
-  /** A time with exactly six fractional digits; set where a reference is followed. */
-  readonly micro?: true;
-  readonly properties?: Readonly<Record<string, Shape>>;
-  readonly values?: Shape;
-  readonly items?: Shape;
   readonly required?: readonly string[];
   readonly default?: Json;
   readonly enum?: readonly string[];
@@ -45,42 +46,90 @@ export type Shape = {
 };
 
 export type SchemaFile = {
-  /** `apps/v1/Deployment` → name of its shape. */
+  /** `apps/v1/Deployment` → name of its schema. */
   readonly kinds: Readonly<Record<string, string>>;
-  readonly shapes: Readonly<Record<string, Shape>>;
+  readonly shapes: Readonly<Record<string, Schema>>;
 };
 
 export const schemas = schemaFile as unknown as SchemaFile;
 
-const anything: Shape = { open: true };
+/**
+ * A schema whose references are followed. All have every key, in one order: every write walks
+ * them, and objects of one form are read far faster than those of many.
+ */
+export type Shape = { readonly [K in keyof Constraints]-?: Constraints[K] | undefined } & {
+  /** A time with exactly six fractional digits. */
+  readonly micro: boolean;
+  readonly properties: ReadonlyMap<string, Shape> | undefined;
+  readonly values: Shape | undefined;
+  readonly items: Shape | undefined;
+};
+
 const microTime = 'io.k8s.apimachinery.pkg.apis.meta.v1.MicroTime';
-const resolved = new WeakMap<Shape, Shape>();
+const shapes = new Map<Schema, Shape>();
 
 /**
- * Follows a reference; what the referring place says (merge keys, defaults) wins over the target.
+ * Follows references; what the referring place says (merge keys, defaults) wins over the target.
  */
-export function resolveShape(shape: Shape | undefined): Shape {
-  if (shape === undefined) return anything;
-  if (shape.ref === undefined) return shape;
-  const known = resolved.get(shape);
+export function shapeFrom(schema: Schema): Shape {
+  const known = shapes.get(schema);
   if (known !== undefined) return known;
-  const { ref, ...own } = shape;
-  const target = { ...schemas.shapes[ref], ...own };
-  const whole: Shape = ref === microTime ? { ...target, micro: true } : target;
-  resolved.set(shape, whole);
-  return whole;
+  const { ref, ...own } = schema;
+  const whole: Schema = ref === undefined ? own : { ...schemas.shapes[ref], ...own };
+  const shape = {
+    type: whole.type,
+    format: whole.format,
+    required: whole.required,
+    default: whole.default,
+    enum: whole.enum,
+    pattern: whole.pattern,
+    minimum: whole.minimum,
+    maximum: whole.maximum,
+    minLength: whole.minLength,
+    maxLength: whole.maxLength,
+    minItems: whole.minItems,
+    maxItems: whole.maxItems,
+    listType: whole.listType,
+    listKeys: whole.listKeys,
+    mapType: whole.mapType,
+    mergeKey: whole.mergeKey,
+    mergeStrategy: whole.mergeStrategy,
+    intOrString: whole.intOrString,
+    open: whole.open,
+    micro: ref === microTime,
+    properties: undefined as ReadonlyMap<string, Shape> | undefined,
+    values: undefined as Shape | undefined,
+    items: undefined as Shape | undefined,
+  };
+  // A shape may lead to itself.
+  shapes.set(schema, shape);
+  const { properties, values, items } = whole;
+  if (properties !== undefined)
+    shape.properties = new Map(
+      Object.entries(properties).map(([key, child]) => [key, shapeFrom(child)]),
+    );
+  if (values !== undefined) shape.values = shapeFrom(values);
+  if (items !== undefined) shape.items = shapeFrom(items);
+  return shape;
 }
+
+export const anything = shapeFrom({ open: true });
+/** Of kinds that are stored as they come. */
+export const untyped = shapeFrom({ type: 'object', properties: {}, values: { open: true } });
 
 /** Shape of a whole object; `undefined` for kinds that are stored as they come. */
 export function shapeOf(apiVersion: string, kind: string): Shape | undefined {
   const name = schemas.kinds[`${apiVersion}/${kind}`];
-  return name === undefined ? undefined : schemas.shapes[name];
+  const schema = name === undefined ? undefined : schemas.shapes[name];
+  return schema === undefined ? undefined : shapeFrom(schema);
 }
 
 /** Shape of one field of an object-like place. */
-export function fieldShape(shape: Shape, key: string): Shape {
-  return resolveShape(shape.properties?.[key] ?? shape.values);
-}
+export const fieldShape = (shape: Shape, key: string): Shape =>
+  shape.properties?.get(key) ?? shape.values ?? anything;
+
+/** Shape of the items of a list. */
+export const itemShape = (list: Shape): Shape => list.items ?? anything;
 
 export type PruneResult = {
   readonly value: Json;
@@ -103,7 +152,7 @@ type Findings = { readonly unknown: string[]; readonly times: Time[] };
  */
 export function prune(shape: Shape, value: Json, before: Json | undefined): PruneResult {
   const found: Findings = { unknown: [], times: [] };
-  const kept = pruneAt(resolveShape(shape), value, before, undefined, found);
+  const kept = pruneAt(shape, value, before, undefined, found);
   return { value: kept, unknown: found.unknown, times: found.times };
 }
 
@@ -122,7 +171,7 @@ function pruneAt(
   if (!takes(shape, value)) checkQuantity(shape, value, placeOf(path));
   if (Array.isArray(value)) {
     if (shape.items === undefined) return value;
-    return pruneList(resolveShape(shape.items), value as readonly Json[], before, path, found);
+    return pruneList(shape.items, value as readonly Json[], before, path, found);
   }
   if (typeof value === 'object')
     return pruneObject(shape, value as JsonObject, before, path, found);
@@ -132,7 +181,7 @@ function pruneAt(
 
 function noteTime(shape: Shape, value: Json, found: Findings): void {
   if (shape.format === 'date-time' && typeof value === 'string')
-    found.times.push({ text: value, micro: shape.micro === true });
+    found.times.push({ text: value, micro: shape.micro });
 }
 
 function pruneList(
@@ -179,14 +228,14 @@ function pruneObject(
       count += 1;
       continue;
     }
-    const place = properties?.[key] ?? values;
+    const place = properties?.get(key) ?? values;
     if (place === undefined && closed) {
       found.unknown.push(placeOf({ parent: path, key }));
       copy = copyWithout(copy ?? value, key);
       continue;
     }
     count += 1;
-    const kept = pruneField(resolveShape(place), child, was, path, key, found);
+    const kept = pruneField(place ?? anything, child, was, path, key, found);
     if (kept !== was) same = false;
     if (kept !== child) (copy ??= { ...value })[key] = kept;
   }

@@ -10,7 +10,7 @@ import {
   type JsonObject,
   type Mutable,
 } from './json.ts';
-import { fieldShape, resolveShape, type Shape } from './schema.ts';
+import { fieldShape, itemShape, type Shape } from './schema.ts';
 
 /**
  * Merges an applied configuration into the live value: granular maps and keyed lists merge, the
@@ -40,7 +40,7 @@ const sameValue = (a: Json | undefined, b: Json) =>
 
 /** Items in the order of the configuration where it names them; others stay where they were. */
 function mergeKeyed(shape: Shape, live: readonly Json[], config: readonly Json[]): readonly Json[] {
-  const items = resolveShape(shape.items);
+  const items = itemShape(shape);
   const merged = [...live];
   const places = new Map(live.map((item, i) => [itemStep(shape, item), i]));
   for (const item of config) {
@@ -74,7 +74,7 @@ export function removeFields(shape: Shape, value: Json, fields: FieldSet): Json 
 }
 
 function removeItems(shape: Shape, list: readonly Json[], fields: FieldSet): Json | undefined {
-  const items = resolveShape(shape.items);
+  const items = itemShape(shape);
   const left = list.flatMap((item) => {
     const going = fields[itemStep(shape, item)];
     if (going === undefined) return [item];

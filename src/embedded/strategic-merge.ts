@@ -8,7 +8,7 @@ import {
   type JsonObject,
   type Mutable,
 } from './json.ts';
-import { fieldShape, resolveShape, type Shape } from './schema.ts';
+import { fieldShape, itemShape, type Shape } from './schema.ts';
 
 const setOrder = '$setElementOrder/';
 const deleteFrom = '$deleteFromPrimitiveList/';
@@ -92,7 +92,7 @@ function mergeList(
   }
   const mergeKey = shape.mergeKey;
   const keyOf = (item: Json): Json => (isObject(item) ? (item[mergeKey] ?? null) : item);
-  const merged = mergeItems(resolveShape(shape.items), before, change ?? [], keyOf);
+  const merged = mergeItems(itemShape(shape), before, change ?? [], keyOf);
   return shared(before, isArray(order) ? reorder(merged, order, keyOf) : merged);
 }
 

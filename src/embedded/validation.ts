@@ -6,7 +6,7 @@ import type {
   Resource,
   StringMap,
 } from './resource.ts';
-import { fieldShape, resolveShape, type Shape } from './schema.ts';
+import { fieldShape, itemShape, type Shape } from './schema.ts';
 import { type Cause, invalidValue, requiredValue, unsupportedValue } from './status.ts';
 import { kindRules } from './validation-rules.ts';
 
@@ -172,7 +172,7 @@ function requiredProblems(
 ): void {
   if (value === before) return;
   if (isArray(value)) {
-    const items = resolveShape(shape.items);
+    const items = itemShape(shape);
     value.forEach((item, i) =>
       requiredProblems(items, item, `${path}[${i}]`, causes, asArray(before)[i]),
     );
@@ -244,7 +244,7 @@ function schemaProblems(
           `${path} in body should have at least ${shape.minItems} items`,
         ),
       );
-    const items = resolveShape(shape.items);
+    const items = itemShape(shape);
     duplicateItems(shape, value, path, causes);
     const old = asArray(before);
     value.forEach((item, i) => schemaProblems(items, item, `${path}[${i}]`, causes, old[i]));

@@ -4,7 +4,7 @@
 //   HALDANE_CONTRACT_KUBECONFIG=… npx node test/contract/kubernetes/generate-schemas.ts
 import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
-import type { SchemaFile, Shape } from '../../../src/embedded/schema.ts';
+import type { Schema, SchemaFile } from '../../../src/embedded/schema.ts';
 
 const wanted: Readonly<Record<string, readonly string[]>> = {
   'api/v1': [
@@ -47,7 +47,7 @@ type OpenApi = {
   readonly [key: string]: unknown;
 };
 
-const kept: Readonly<Record<string, keyof Shape>> = {
+const kept: Readonly<Record<string, keyof Schema>> = {
   required: 'required',
   default: 'default',
   enum: 'enum',
@@ -70,7 +70,7 @@ const kept: Readonly<Record<string, keyof Shape>> = {
 
 const refName = (ref: string) => ref.replace('#/components/schemas/', '');
 
-function compact(node: OpenApi, references: (name: string) => void): Shape {
+function compact(node: OpenApi, references: (name: string) => void): Schema {
   const ref = node.$ref ?? node.allOf?.[0]?.$ref;
   const shape: Record<string, unknown> = {};
   if (ref !== undefined) {
@@ -92,7 +92,7 @@ function compact(node: OpenApi, references: (name: string) => void): Shape {
 
 const kubeconfig = process.env['HALDANE_CONTRACT_KUBECONFIG'];
 if (kubeconfig === undefined) throw new Error('HALDANE_CONTRACT_KUBECONFIG must name a kubeconfig');
-const shapes: Record<string, Shape> = {};
+const shapes: Record<string, Schema> = {};
 const kinds: Record<string, string> = {};
 for (const [path, names] of Object.entries(wanted)) {
   const text = execFileSync(

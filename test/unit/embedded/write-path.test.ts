@@ -3,7 +3,7 @@ import { administrator } from '../../../src/embedded/authorization.ts';
 import { applyDefaults } from '../../../src/embedded/defaults.ts';
 import { asObject, type JsonObject } from '../../../src/embedded/json.ts';
 import { apiVersionOf, storageKey } from '../../../src/embedded/resource.ts';
-import { prune, shapeOf } from '../../../src/embedded/schema.ts';
+import { prune, shapeFrom, shapeOf } from '../../../src/embedded/schema.ts';
 import { annotationLimit, validate } from '../../../src/embedded/validation.ts';
 import { seconds } from '../../../src/lib/units.ts';
 import { aCluster, aShop } from './scene.ts';
@@ -64,13 +64,19 @@ test('an update that changes nothing is the stored object', () => {
 });
 
 test('a subtree with a field less, or with one more, is not the stored one', () => {
-  const shape = { type: 'object', values: { type: 'string' } };
+  const shape = shapeFrom({ type: 'object', values: { type: 'string' } });
   const before = { a: '1', b: '2' };
   expect(prune(shape, { a: '1' }, before).value).toEqual({ a: '1' });
   expect(prune(shape, { a: '1', b: '2', c: '3' }, before).value).toEqual({ ...before, c: '3' });
-  const list = { type: 'array', items: { type: 'string' } };
+  const list = shapeFrom({ type: 'array', items: { type: 'string' } });
   expect(prune(list, ['1'], ['1', '2']).value).toEqual(['1']);
   expect(prune(list, ['1', '2'], ['1']).value).toEqual(['1', '2']);
+});
+
+test('what every JavaScript object has is no field of a schema', () => {
+  const shape = shapeFrom({ type: 'object', properties: { a: { type: 'string' } } });
+  const { value, unknown } = prune(shape, { a: '1', constructor: '2' }, undefined);
+  expect([value, unknown]).toEqual([{ a: '1' }, ['constructor']]);
 });
 
 test('annotations are measured in bytes: what just fits is taken, a byte more is not', () => {
