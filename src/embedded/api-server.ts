@@ -15,6 +15,7 @@ import {
   type ApiResponse,
   ok,
   PathReader,
+  type RequestQuery,
   type ResourcePath,
   verbOf,
   wantsTable,
@@ -115,8 +116,7 @@ export class ApiServer {
       if (path === undefined) throw noSuchPath();
       this.#authorize(request, path);
       const { resource, namespace, name } = path;
-      const query = new URLSearchParams(request.query);
-      if (name !== undefined) query.set('fieldSelector', `metadata.name=${name}`);
+      const query = name === undefined ? request.query : ofOne(request.query, name);
       const wanted = selection(resource, query);
       const table = wantsTable(request);
       const shown: WatchSink = {
@@ -254,6 +254,12 @@ export class ApiServer {
     );
   }
 }
+
+/** What asks for the watch of one object. */
+const ofOne = (query: RequestQuery, name: string): RequestQuery => ({
+  get: (key) => (key === 'fieldSelector' ? `metadata.name=${name}` : query.get(key)),
+  has: (key) => key === 'fieldSelector' || query.has(key),
+});
 
 /** A failure as an answer; what is not one of ours is a bug and becomes a 500. */
 export function failureResponse(error: unknown): ApiResponse {

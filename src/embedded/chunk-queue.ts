@@ -1,44 +1,73 @@
 import type { StreamPiece } from '../kubernetes/transport.ts';
 
-/** Turns pushed pieces into an async iterable with one consumer. */
-export class ChunkQueue implements AsyncIterable<StreamPiece> {
+type Answer = IteratorResult<StreamPiece, undefined>;
+type Waiting = { resolve(answer: Answer): void; reject(failure: Error): void };
+
+const over = { done: true, value: undefined } as const;
+
+/**
+ * Turns pushed pieces into an async iterable with one consumer. It is no generator: in one, each
+ * piece goes through three promises.
+ */
+export class ChunkQueue implements AsyncIterableIterator<StreamPiece, undefined> {
   readonly #pieces: StreamPiece[] = [];
-  readonly #onReturn: () => void;
+  #onReturn: (() => void) | undefined;
   #ended = false;
   #failure: Error | undefined;
-  #wake: (() => void) | undefined;
+  #waiting: Waiting | undefined;
 
-  /** @param onReturn  called when the consumer stops early */
+  /** @param onReturn  called once: the consumer is told of the end, or stops early */
   constructor(onReturn: () => void) {
     this.#onReturn = onReturn;
   }
 
   push(piece: StreamPiece): void {
     this.#pieces.push(piece);
-    this.#wake?.();
+    this.#wake();
   }
 
   end(): void {
     this.#ended = true;
-    this.#wake?.();
+    this.#wake();
   }
 
   fail(failure: Error): void {
     this.#failure = failure;
-    this.#wake?.();
+    this.#wake();
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<StreamPiece> {
-    try {
-      for (;;) {
-        const piece = this.#pieces.shift();
-        if (piece !== undefined) yield piece;
-        else if (this.#failure !== undefined) throw this.#failure;
-        else if (this.#ended) return;
-        else await new Promise<void>((resolve) => (this.#wake = resolve));
-      }
-    } finally {
-      this.#onReturn();
-    }
+  next(): Promise<Answer> {
+    return new Promise((resolve, reject) => {
+      this.#waiting = { resolve, reject };
+      this.#wake();
+    });
+  }
+
+  return(): Promise<Answer> {
+    this.#ended = true;
+    this.#pieces.length = 0;
+    this.#failure = undefined;
+    return this.next();
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  /** Answers the consumer if it waits and there is something to tell. */
+  #wake(): void {
+    const waiting = this.#waiting;
+    if (waiting === undefined) return;
+    const piece = this.#pieces.shift();
+    const failure = this.#failure;
+    if (piece === undefined && failure === undefined && !this.#ended) return;
+    this.#waiting = undefined;
+    if (piece !== undefined) return waiting.resolve({ done: false, value: piece });
+    this.#failure = undefined;
+    this.#ended = true;
+    this.#onReturn?.();
+    this.#onReturn = undefined;
+    if (failure === undefined) waiting.resolve(over);
+    else waiting.reject(failure);
   }
 }

@@ -1,5 +1,6 @@
 import { asArray, asObject, type JsonObject } from './json.ts';
 import type { ObjectApi } from './object-api.ts';
+import type { RequestQuery } from './request.ts';
 import type { KubernetesObject, Target } from './resource.ts';
 import { badRequest, conflict } from './status.ts';
 import { checkPreconditions, isBeingDeleted } from './strategy.ts';
@@ -130,7 +131,7 @@ function marked(
 }
 
 /** Reads the body and the query parameters of a DELETE. @throws ApiFailure 400 */
-export function readDeleteOptions(body: JsonObject, query: URLSearchParams): DeleteOptions {
+export function readDeleteOptions(body: JsonObject, query: RequestQuery): DeleteOptions {
   const preconditions = asObject(body.preconditions);
   const propagation =
     body.propagationPolicy ?? query.get('propagationPolicy') ?? orphanFlag(body.orphanDependents);

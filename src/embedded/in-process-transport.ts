@@ -13,7 +13,7 @@ import { administrator, type User } from './authorization.ts';
 import { ChunkQueue } from './chunk-queue.ts';
 import { type ClientFaults, faultBody, type RequestFault } from './faults.ts';
 import type { Json } from './json.ts';
-import type { ApiRequest, ApiResponse } from './request.ts';
+import type { ApiRequest, ApiResponse, RequestQuery } from './request.ts';
 import { Subscription } from './subscription.ts';
 
 export type InProcessParts = {
@@ -44,7 +44,7 @@ function toApiRequest(parts: InProcessParts, request: KubernetesRequest): ApiReq
   return {
     method: request.method,
     path: request.path,
-    query: toSearch(request.query),
+    query: request.query === undefined ? noQuery : readerOf(request.query),
     user: parts.user ?? administrator,
     userAgent: parts.userAgent ?? 'haldane',
     contentType: request.contentType,
@@ -52,16 +52,13 @@ function toApiRequest(parts: InProcessParts, request: KubernetesRequest): ApiReq
   };
 }
 
-/** Nobody writes to the query of a request, so that all without one share this. */
-const noQuery = new URLSearchParams();
+/** As the server would read it from a URL: each value as a text. */
+const readerOf = (query: Query): RequestQuery => ({
+  get: (key) => (query[key] === undefined ? null : String(query[key])),
+  has: (key) => query[key] !== undefined,
+});
 
-function toSearch(query: Query | undefined): URLSearchParams {
-  if (query === undefined) return noQuery;
-  const search = new URLSearchParams();
-  for (const [key, value] of Object.entries(query))
-    if (value !== undefined) search.set(key, String(value));
-  return search;
-}
+const noQuery = readerOf({});
 
 async function perform(
   parts: InProcessParts,

@@ -1,4 +1,5 @@
 import { asObject, type JsonObject } from './json.ts';
+import type { RequestQuery } from './request.ts';
 import { type KubernetesObject, type Resource, storageKey } from './resource.ts';
 import { parseFieldSelector, parseLabelSelector } from './selectors.ts';
 import { ApiFailure, badRequest, expired } from './status.ts';
@@ -19,7 +20,7 @@ type Token = { readonly v: 'meta.k8s.io/v1'; readonly rv: number; readonly start
  */
 export function selection(
   resource: Resource,
-  query: URLSearchParams,
+  query: RequestQuery,
 ): (object: KubernetesObject) => boolean {
   const labels = parseLabelSelector(query.get('labelSelector'));
   const fields = parseFieldSelector(query.get('fieldSelector'), resource);
@@ -35,7 +36,7 @@ export function listPage(
   store: Store,
   resource: Resource,
   namespace: string | undefined,
-  query: URLSearchParams,
+  query: RequestQuery,
   view?: number,
 ): Page {
   const limit = Number(query.get('limit') ?? 0);
@@ -69,7 +70,7 @@ export function listPage(
 const place = ({ metadata }: KubernetesObject) => `${metadata.namespace ?? ''}/${metadata.name}`;
 
 /** The exact revision that `resourceVersionMatch=Exact` asks for. */
-function askedRevision(store: Store, query: URLSearchParams): number | undefined {
+function askedRevision(store: Store, query: RequestQuery): number | undefined {
   const text = query.get('resourceVersion');
   if (text === null || text === '' || text === '0') return undefined;
   const revision = readRevision(text);

@@ -5,11 +5,14 @@ import { noSuchPath } from './status.ts';
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
+/** The parameters of a request, read one by one: as a URL has them, or a client of our own. */
+export type RequestQuery = Pick<URLSearchParams, 'get' | 'has'>;
+
 export type ApiRequest = {
   readonly method: Method;
   /** Without the query. */
   readonly path: string;
-  readonly query: URLSearchParams;
+  readonly query: RequestQuery;
   readonly user: User;
   readonly userAgent?: string;
   readonly contentType?: string | undefined;
@@ -91,7 +94,7 @@ function parsePath(path: string, find: FindResource): ResourcePath | undefined {
 }
 
 /** The verb that authorization knows a request by. */
-export function verbOf(method: Method, path: ResourcePath, query: URLSearchParams): string {
+export function verbOf(method: Method, path: ResourcePath, query: RequestQuery): string {
   switch (method) {
     case 'GET':
       return path.name === undefined ? (isWatch(query) ? 'watch' : 'list') : 'get';
@@ -106,7 +109,7 @@ export function verbOf(method: Method, path: ResourcePath, query: URLSearchParam
   }
 }
 
-export const isWatch = (query: URLSearchParams): boolean =>
+export const isWatch = (query: RequestQuery): boolean =>
   query.get('watch') === 'true' || query.get('watch') === '1';
 
 /** The product name of a User-Agent: the default field manager. */

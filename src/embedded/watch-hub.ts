@@ -2,6 +2,7 @@ import type { Clock } from '../lib/clock.ts';
 import type { Random } from '../lib/random.ts';
 import { millis } from '../lib/units.ts';
 import { readRevision } from './listing.ts';
+import type { RequestQuery } from './request.ts';
 import { apiVersionOf, type KubernetesObject, type Resource, storageKey } from './resource.ts';
 import { badRequest } from './status.ts';
 import type { Change, Store } from './store.ts';
@@ -16,7 +17,7 @@ export type WatchOptions = {
 export type WatchRequest = {
   readonly resource: Resource;
   readonly namespace: string | undefined;
-  readonly query: URLSearchParams;
+  readonly query: RequestQuery;
   readonly wanted: (object: KubernetesObject) => boolean;
   readonly sink: WatchSink;
 };
@@ -124,7 +125,7 @@ export class WatchHub {
       if (change.key === storageKey(resource)) subscription.offer(change);
   }
 
-  #timeOut(subscription: Subscription, query: URLSearchParams): () => void {
+  #timeOut(subscription: Subscription, query: RequestQuery): () => void {
     const asked = Number(query.get('timeoutSeconds') ?? 0) * 1000;
     const span = asked > 0 ? asked : longestWatch * (0.5 + this.#random() / 2);
     return this.#clock.after(millis(span), () => subscription.end());
