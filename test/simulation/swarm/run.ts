@@ -159,25 +159,37 @@ async function whileNumbered(world: World, since: number): Promise<void> {
  * without a sign is made up for by the next full list, after at most twelve minutes: 20 are enough
  * for all (L1).
  */
-async function settle(world: World, transcript: Transcript): Promise<void> {
+async function settle(
+  world: World,
+  transcript: Transcript,
+  wayOut: 'rollback' | 'promote' = 'rollback',
+): Promise<void> {
   for (let minute = 0; minute < 20; minute += 1) {
     if (await comesToRest(world)) return;
     const state = canaryOf(world)?.state;
     const isPaused = typeof state === 'object' && state.pause !== null;
-    const verb = isPaused ? 'resume' : servesFailures(world) ? 'rollback' : undefined;
+    const verb = isPaused ? 'resume' : servesFailures(world) ? wayOut : undefined;
     if (verb === undefined) continue;
     transcript.tell(`somebody: ${verb}`);
     await request(world, verb);
   }
 }
 
-/** The next release, with nothing that goes wrong. */
+/** The next release, when what was to go wrong is over. */
 async function again(quality: Quality, world: World, transcript: Transcript): Promise<string[]> {
   const isOptedIn = world.deployment()?.metadata.annotations?.['haldane.dev/enabled'] === 'true';
   if (!isOptedIn || !world.isAtRest()) return [];
   transcript.tell(`somebody: releases v4, which is ${quality}`);
   await world.release('v4');
-  await settle(world, transcript);
+  // A process that dies only now has to be replaced first.
+  const noticed = world.clock.runUntil(() => !world.isAtRest(), seconds(60));
+  const isNoticed = await noticed.then(
+    () => true,
+    () => false,
+  );
+  if (!isNoticed) return ['encore: nobody has noticed v4'];
+  // Where what serves fails a good release is the cure, and a person who knows it promotes it.
+  await settle(world, transcript, quality === 'good' ? 'promote' : 'rollback');
   const isServed = world.serves('v4');
   if (isServed === (quality === 'good')) return [];
   return [`encore: v4 is ${quality} and ${isServed ? 'serves' : 'does not serve'}`];
