@@ -217,9 +217,14 @@ export const sustain: readonly Condition[] = [
   },
   {
     // T13: a forced server-side apply resets the whole selector, and canary pods would get
-    // in-cluster requests.
+    // in-cluster requests. Where these are led to it with all others its adoption may be under
+    // way, which would end the pods that they were led back to.
     name: 'Service stays pinned',
-    met: (s) => s.canary === undefined || s.canary.replicas === 0 || isPinnedTo(s, s.stable),
+    met: (s) =>
+      s.canary === undefined ||
+      s.canary.replicas === 0 ||
+      isPinnedTo(s, s.stable) ||
+      (isPinnedTo(s, s.canary) && routeCarries(s, percent(100))),
     toward: (s) => pinTo(s, s.stable),
   },
   {

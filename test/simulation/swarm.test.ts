@@ -264,6 +264,23 @@ test('a release as broken as what was promoted unseen waits for a person', async
   expect(told.violations).toEqual([]);
 });
 
+// The rollout was held for the refusal, and the Service led back to pods that the adoption ended.
+test('the gateway refuses the route while the answer of an adoption is lost', async () => {
+  const base = { ...planOf(1), replicas: 3, steps: '10', processes: 1, latency: false, acts: [] };
+  const told = await tracePlan({
+    ...base,
+    mode: 'on-change',
+    faults: [
+      { kind: 'no-api', span: { from: 17_000, to: 27_049 } },
+      { kind: 'no-route-accept', condition: 'Accepted', span: { from: 27_165, to: 77_000 } },
+      { kind: 'write', nth: 17, fault: { kind: 'lose-answer' } },
+    ],
+  });
+  const lost = told.transcript.findIndex((line) => line.endsWith('c2ceaaa518: lose-answer'));
+  expect(told.transcript[lost + 1]).toMatch(/v2, 3 of 3 pods, nobody’s/);
+  expect(told.violations).toEqual([]);
+});
+
 test('the same seed is the same run, commit by commit', async () => {
   const hashes = new Set<string>();
   for (const seed of [3, 6, 9, 12, 15]) {

@@ -403,6 +403,17 @@ describe('nothing at rest', () => {
 test('a pin that somebody removed comes back while the canary has pods (T13)', () =>
   expect(next({ service: unpinned })).toBe('pin-service'));
 
+// Its adoption may have landed, and its answer be lost: the pods that were stable go then.
+test('a hold does not lead the Service back from a canary that has all requests', () => {
+  const route = aRoute({ weight: percent(100), accepted: false, refusal: 'no such Gateway' });
+  const selector = { app: 'web', 'pod-template-hash': canaryHash };
+  const service = aService('web', { selector });
+  const step = { ...aState().step, to: percent(100) };
+  const held = { route, service, state: aState({ step }), routeRefusedSince: at(-1) };
+  expect(next(held)).not.toBe('pin-service');
+  expect(next({ ...held, route: { ...route, leastWeight: percent(5) } })).toBe('pin-service');
+});
+
 test('resuming after somebody lowered the weight raises it again, recorded first', () => {
   const route = aRoute({ weight: percent(1) });
   const request = { verb: 'resume', revision: canaryHash, step: 2, id: 'two', by: 'ada' } as const;
