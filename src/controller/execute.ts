@@ -97,6 +97,7 @@ async function executeElsewhere(
       return deployments.finishRollout(s, effects, signal);
     case 'mark-rejected':
       await confirmReason(action.rejection.rule, s, effects, signal);
+      await routes.confirmCut(s, effects, signal);
       return deployments.markRejected(action.rejection, s, effects, signal);
     case 'forget-rejection':
       return deployments.forgetRejection(action.attempt, s, effects, signal);

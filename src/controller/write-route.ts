@@ -82,6 +82,21 @@ export const confirmLowered = (s: Snapshot, effects: Effects, signal: AbortSigna
 export const confirmRefused = (s: Snapshot, effects: Effects, signal: AbortSignal): Promise<void> =>
   unlessGone(confirmRoute(({ refusal }) => refusal === s.route?.refusal, s, effects, signal));
 
+/**
+ * Before a rejection is recorded: a stale list may show the route as it was before the canary was
+ * put on it, so that nothing seems to be left to cut.
+ * @throws KUBERNETES_CONFLICT when the route carries our record
+ */
+export async function confirmCut(
+  s: Snapshot,
+  effects: Effects,
+  signal: AbortSignal,
+): Promise<void> {
+  const isUnlisted = s.route !== undefined && s.route.record === undefined;
+  if (!isUnlisted || stateOf(s)?.step.index === -1) return;
+  await unlessGone(confirmRoute(({ record }) => record === undefined, s, effects, signal));
+}
+
 async function confirmRoute(
   isAsWanted: (is: RouteView) => boolean,
   s: Snapshot,

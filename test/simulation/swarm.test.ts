@@ -281,6 +281,23 @@ test('the gateway refuses the route while the answer of an adoption is lost', as
   expect(told.violations).toEqual([]);
 });
 
+// The rejection was recorded first, as if there were nothing to cut.
+test('a stale list shows a new leader the route without its canary, which is to go', async () => {
+  const base = { ...planOf(1), replicas: 3, steps: '5,50', processes: 1, latency: false };
+  const told = await tracePlan({
+    ...base,
+    mode: 'at-rest',
+    acts: [{ at: 8748, kind: 'request', verb: 'rollback' }],
+    faults: [
+      { kind: 'prometheus', code: 'unreachable', span: { from: 39, to: 26_304 } },
+      { kind: 'crash', write: 11, moment: 'before' },
+      { kind: 'read', nth: 11, fault: { kind: 'stale', age: 27 } },
+    ],
+  });
+  expect(told.transcript.join('\n')).toMatch(/FAULT GET .*\/httproutes: stale 27/);
+  expect(told.violations).toEqual([]);
+});
+
 test('the same seed is the same run, commit by commit', async () => {
   const hashes = new Set<string>();
   for (const seed of [3, 6, 9, 12, 15]) {
