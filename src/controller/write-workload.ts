@@ -125,7 +125,7 @@ export async function pinService(
 ): Promise<void> {
   const { service } = s;
   if (service === undefined) throw outdated('the Service');
-  if (podHash !== null && podHash === s.canary?.podHash)
+  if (podHash !== null && podHash === s.canary?.podHash && !s.adopted)
     await confirmAllToCanary(s, effects, signal);
   const patch = {
     metadata: { annotations: { [pinAnnotation]: podHash === null ? null : s.deployment.uid } },

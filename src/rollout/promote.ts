@@ -26,10 +26,12 @@ import {
 import { listing } from './listing.ts';
 import type { Condition } from './mechanism.ts';
 import {
+  isPinnedByUs,
   marks,
   noticePending,
   routeCarries,
   type Snapshot,
+  servesWanted,
   since,
   stateOf,
   wantedRevision,
@@ -115,6 +117,13 @@ const handOver: readonly Condition[] = [
 
 /** After the adoption there is only the way forward. */
 const settle: readonly Condition[] = [
+  {
+    // It may have been led back when the adoption landed; the old pods go. Those of the canary are
+    // next where the template is the stable one again.
+    name: 'Service leads to the adopted pods',
+    met: (s) => !isPinnedByUs(s) || isPinnedTo(s, s.canary) || servesWanted(s),
+    toward: (s) => pinTo(s, s.canary),
+  },
   deliveryRecorded,
   {
     name: 'old ReplicaSet is at 0',

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { percent } from '../../../src/lib/units.ts';
 import { decide } from '../../../src/rollout/decide.ts';
 import { nextWrite } from '../../../src/rollout/mechanism.ts';
-import type { Snapshot } from '../../../src/rollout/snapshot.ts';
+import { pinAnnotation, type Snapshot } from '../../../src/rollout/snapshot.ts';
 import { noticeId } from '../../../src/rollout/state.ts';
 import type { ConditionView } from '../../../src/rollout/views.ts';
 import {
@@ -62,3 +62,10 @@ test.each<[string, 'at-rest' | 'on-change', ConditionView[]]>([
 ])('the mark goes %s', (_when, pauseMode, conditions) =>
   expect(adopted({ pauseMode }, conditions)).toMatchObject({ kind: 'finish-rollout' }),
 );
+
+// It was led back while the adoption landed. A gateway that refuses the route keeps nobody waiting.
+test('the Service is led to the adopted pods before anything is waited for', () => {
+  const service = aService('web', { annotations: { [pinAnnotation]: aDeployment().uid } });
+  const route = aRoute({ record: undefined, accepted: false, weight: percent(0) });
+  expect(adopted({ service, route }, [])).toEqual({ kind: 'pin-service', podHash: canaryHash });
+});
