@@ -97,6 +97,21 @@ export async function confirmCut(
   await unlessGone(confirmRoute(({ record }) => record === undefined, s, effects, signal));
 }
 
+/**
+ * Before a canary's Service is deleted: a write of ours that landed late may have listed it.
+ * @throws KUBERNETES_CONFLICT when the route lists it
+ */
+export async function confirmUnlisted(
+  service: string,
+  s: Snapshot,
+  effects: Effects,
+  signal: AbortSignal,
+): Promise<void> {
+  if (s.route === undefined) return;
+  const isUnlisted = ({ record }: RouteView) => record?.canaryService !== service;
+  await unlessGone(confirmRoute(isUnlisted, s, effects, signal));
+}
+
 async function confirmRoute(
   isAsWanted: (is: RouteView) => boolean,
   s: Snapshot,

@@ -33,7 +33,7 @@ import {
   readUnchanged,
 } from './read-deployment.ts';
 import { resumeNatively } from './write-deployment.ts';
-import { confirmAllToCanary, confirmLowered } from './write-route.ts';
+import { confirmAllToCanary, confirmLowered, confirmUnlisted } from './write-route.ts';
 
 export async function deleteReplicaSet(
   target: { readonly name: string; readonly uid: string },
@@ -93,6 +93,7 @@ export async function deleteCanaryService(
   if (found !== undefined && (s.canary === undefined || found !== s.canaryService)) {
     await confirmLeftover(found, s, effects, signal);
   }
+  await confirmUnlisted(name, s, effects, signal);
   const uid = found?.uid;
   await unlessGone(effects.client.deleteObject(ref, uid === undefined ? {} : { uid }, signal));
 }

@@ -3,7 +3,7 @@ import type { Effects } from '../../../src/controller/effects.ts';
 import { deleteCanaryService } from '../../../src/controller/write-workload.ts';
 import { canaryServiceName, isCanaryServiceOf } from '../../../src/kubernetes/canary-workload.ts';
 import type { Snapshot } from '../../../src/rollout/snapshot.ts';
-import { aDeployment, aService, aSnapshot, canaryHash } from '../../builders/snapshot.ts';
+import { aDeployment, aRoute, aService, aSnapshot, canaryHash } from '../../builders/snapshot.ts';
 
 const deployment = aDeployment();
 const earlier = 'cccccccccc';
@@ -17,9 +17,13 @@ async function deleted(
   name: string,
   annotations: Readonly<Record<string, string>> | undefined,
   change: Partial<Snapshot> = {},
+  listed?: string,
 ): Promise<readonly string[]> {
   const sent: string[] = [];
+  const { name: of, namespace, uid } = aRoute();
+  const route = { metadata: { name: of, namespace, uid } };
   const client = {
+    get: () => Promise.resolve(route),
     find: ({ name: found }: { readonly name: string }) => {
       sent.push(`look at ${found}`);
       return Promise.resolve(annotations === undefined ? undefined : { metadata: { annotations } });
@@ -30,7 +34,10 @@ async function deleted(
     },
   };
   const s = aSnapshot({ deployment, leftoverServices: [leftover], ...change });
-  const effects = { client } as unknown as Effects;
+  const record = { ...aRoute().record, canaryService: listed };
+  const providers = { httproute: { read: () => ({ ...aRoute(), record }) } };
+  const seen = { client, providers, accept: () => undefined, rawRoute: () => route };
+  const effects = seen as unknown as Effects;
   await deleteCanaryService(name, s, effects, new AbortController().signal);
   return sent;
 }
@@ -51,12 +58,19 @@ test('and stays when a canary needs it of which the watch has not told yet', asy
   });
 });
 
-test('the Service of the canary under way is deleted without a look', async () => {
+test('the Service of the canary under way is deleted without a look at it', async () => {
   const { name = '', uid = '' } = aSnapshot().canaryService ?? {};
   expect(await deleted(name, { 'haldane.dev/state': '{}' })).toEqual([`delete ${name} ${uid}`]);
 });
 
-test('but not while the canary is missing from what the watch has told', async () => {
+test('but not one that the route lists, whatever the watch has told of it', async () => {
+  const { name = '' } = aSnapshot().canaryService ?? {};
+  await expect(deleted(name, undefined, {}, name)).rejects.toMatchObject({
+    code: 'KUBERNETES_CONFLICT',
+  });
+});
+
+test('nor while the canary is missing from what the watch has told', async () => {
   const { canaryService } = aSnapshot();
   const { name = '' } = canaryService ?? {};
   const lost = { canary: undefined, leftoverServices: [aService(name)] };
