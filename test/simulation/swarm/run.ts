@@ -163,17 +163,22 @@ async function settle(
   world: World,
   transcript: Transcript,
   wayOut: 'rollback' | 'promote' = 'rollback',
+  minutes = 20,
 ): Promise<void> {
-  for (let minute = 0; minute < 20; minute += 1) {
+  for (let minute = 0; minute < minutes; minute += 1) {
     if (await comesToRest(world)) return;
     const state = canaryOf(world)?.state;
     const isPaused = typeof state === 'object' && state.pause !== null;
-    const verb = isPaused ? 'resume' : servesFailures(world) ? wayOut : undefined;
+    const isDecided = servesFailures(world) || minute >= patience;
+    const verb = isPaused ? 'resume' : isDecided ? wayOut : undefined;
     if (verb === undefined) continue;
     transcript.tell(`somebody: ${verb}`);
     await request(world, verb);
   }
 }
+
+/** So many minutes somebody waits for evidence. */
+const patience = 30;
 
 /** The next release, when what was to go wrong is over. */
 async function again(quality: Quality, world: World, transcript: Transcript): Promise<string[]> {
@@ -189,7 +194,8 @@ async function again(quality: Quality, world: World, transcript: Transcript): Pr
   );
   if (!isNoticed) return ['encore: nobody has noticed v4'];
   // Where what serves fails a good release is the cure, and a person who knows it promotes it.
-  await settle(world, transcript, quality === 'good' ? 'promote' : 'rollback');
+  // Beside one that fails now and then it climbs slowly, and where the last one was slow for hours.
+  await settle(world, transcript, quality === 'good' ? 'promote' : 'rollback', 60);
   const isServed = world.serves('v4');
   if (isServed === (quality === 'good')) return [];
   return [`encore: v4 is ${quality} and ${isServed ? 'serves' : 'does not serve'}`];
