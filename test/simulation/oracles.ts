@@ -168,6 +168,9 @@ function onCommit({ type, object, previous }: Change, book: Book): void {
 
 // The route: the only thing that gives a canary requests.
 
+/** A hand's work may go unseen for so long while an answer is awaited. */
+const secondsUnseen = 5;
+
 function onRoute(before: RouteTruth, after: RouteTruth, book: Book): void {
   followRules(before, after, book);
   if (after.record?.mark?.kind === 'rejected') rolledBack(after.record.revision, book);
@@ -181,6 +184,9 @@ function onRoute(before: RouteTruth, after: RouteTruth, book: Book): void {
       book.handLimit = after.leastWeight;
     if (after.leastWeight > before.leastWeight) liftedBySomebody(after, book);
     book.raisedByHand ||= after.weight > before.weight;
+    // Led to a canary that is gone: a late write of ours has listed it, which we may see late.
+    if (after.weight > before.weight && book.view.service(after.canaryService ?? '') === undefined)
+      book.excusedLosses += book.world.traffic.rps * (after.weight / 100) * secondsUnseen;
     raisedAlready(canaryOf(book, after.record?.revision), book);
     return;
   }

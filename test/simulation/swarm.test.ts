@@ -79,6 +79,8 @@ test.each([
   [1_704_510_554, 20, 20, 'the gateway takes a route again, and its event is lost'],
   [1_704_507_364, 20, 20, 'a hand lowers the weight in the moment of an adoption'],
   [625_739_947, 20, 20, 'a hand raises a canary from nothing while a rollback is asked for'],
+  [2_015_444_439, 20, 20, 'in a pause before the first step a hand raises a broken canary'],
+  [2_015_461_984, 20, 20, 'a hand raises a canary that a late write has listed after its end'],
   [930_003_211, 20, 20, 'a good release comes after a broken one was promoted'],
   [80_000_573, 2, 10, 'a hand lowers what a hand has raised, and it is still too much'],
   [920_013_103, 20, 20, 'a hand takes its own lowering back before anybody is there to see it'],

@@ -87,7 +87,7 @@ export function planOf(seed: number): Plan {
   const more = drawMoreActs(draw);
   const faults = [...plan.faults, ...drawRefusal(draw)];
   const all = { ...plan, acts: [...acts, ...more, ...drawOneOfRules(draw)], faults };
-  return draw.chance(0.5) ? { ...all, encore: draw.of(['good', 'good', 'broken']) } : all;
+  return draw.chance(0.3) ? { ...all, encore: draw.of(['good', 'good', 'broken']) } : all;
 }
 
 interface Drawer {

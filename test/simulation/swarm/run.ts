@@ -343,12 +343,17 @@ function ignored(plan: Plan): readonly string[] {
   const forward = (act: Act) =>
     act.kind === 'request' && (act.verb === 'promote' || act.verb === 'skip-step');
   const promoted = plan.acts.some(forward);
+  const lifted =
+    plan.acts.some((act) => 'canaryPercent' in act && act.canaryPercent >= 30) &&
+    plan.acts.some((act) => 'verb' in act && act.verb === 'pause');
   const slow = plan.latency && Object.values(plan.qualities).includes('slow');
   return [
     // All pods go with it, and the garbage collector need not wait for us.
     ...(deleted ? ['lost requests', 'I1 endpoints', 'I2 Service', 'I10 order: the route was'] : []),
     // A person has asked for it.
     ...(promoted ? ['S2 false promotion', 'L2 exposure'] : []),
+    // In a pause what a hand raises is left to it.
+    ...(lifted ? ['L2 exposure'] : []),
     // Or to be shown once more.
     ...(plan.acts.some((act) => 'verb' in act && act.verb === 'retry') ? ['L2 exposure'] : []),
     // Answers that come late are bad for other reasons than their status.
