@@ -340,8 +340,8 @@ const ofTransport: readonly Specimen[] = [
         now: () => inner.now(),
         monotonic: () => inner.monotonic(),
         after: (span, callback) => {
-          if (span >= 900 && span <= 1100) armed += 1;
-          return inner.after(armed > 5 && span >= 900 ? endless : span, callback);
+          if (span >= 900 && span <= 1300) armed += 1;
+          return inner.after(armed > 20 && span >= 900 ? endless : span, callback);
         },
       };
     }),
