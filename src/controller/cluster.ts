@@ -40,6 +40,8 @@ export interface Cluster {
   readonly endpointSlices: Store<EndpointSliceView, 'service'>;
   readonly pods: Store<PodView, 'revision'>;
   readonly routes: Store<CachedRoute>;
+  /** Grows with each change of any of them: two looks at the same number see the same. */
+  changes(): number;
 }
 
 export interface WatchedCluster {
@@ -112,8 +114,9 @@ export function watchCluster(options: ClusterOptions): WatchedCluster {
   const byKind = new Map<string, WritableStore<unknown, never>>(
     all.map(([resource, store]) => [resource.kind, store as WritableStore<unknown, never>]),
   );
+  const changes = () => all.reduce((sum, [, store]) => sum + store.changes, 0);
   return {
-    cluster: { deployments, replicaSets, services, endpointSlices, pods, routes },
+    cluster: { deployments, replicaSets, services, endpointSlices, pods, routes, changes },
     reflectors: all.flatMap(([resource, store]) => reflect(resource, store as never, options)),
     accept: (raw) => byKind.get(raw.kind ?? '')?.accept(raw),
     beginRead: (kind) => byKind.get(kind)?.beginRead() ?? (() => undefined),

@@ -10,6 +10,7 @@ import type { Decision } from '../rollout/decision.ts';
 import type { RestartedPod, RolloutState } from '../rollout/state.ts';
 import type { Since } from '../rollout/views.ts';
 import type { Readings } from './evidence.ts';
+import type { LookedAt } from './observe.ts';
 
 /**
  * What one process remembers of one rollout between passes: since when something has been so, and
@@ -21,6 +22,8 @@ export interface RolloutMemory {
   rollout: string | undefined;
   /** Since when nothing is to be done, by the monotonic clock; undefined while a pass runs. */
   restingSince: Millis | undefined;
+  /** What the caches said at the last look, for as long as nothing in them changes. */
+  lookedAt: LookedAt | undefined;
   /** The recorded state as last read: passes and changes of status are many, records few. */
   decoded: { text: string; deploymentUid: string; state: RolloutState | 'unreadable' } | undefined;
   /** Route generation last seen, since when it is refused, and when it was first seen accepted. */
@@ -74,6 +77,7 @@ export interface RolloutMemory {
 export const emptyMemory = (): RolloutMemory => ({
   rollout: undefined,
   restingSince: undefined,
+  lookedAt: undefined,
   decoded: undefined,
   route: undefined,
   endpoints: undefined,

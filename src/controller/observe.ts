@@ -1,4 +1,3 @@
-import type { Verdict } from '../analysis/verdict.ts';
 import { canaryServiceName, isCanaryServiceOf } from '../kubernetes/canary-workload.ts';
 import { canaryForLabel, stateAnnotation } from '../kubernetes/objects.ts';
 import type { Instant } from '../lib/units.ts';
@@ -20,12 +19,22 @@ import { type Cluster, within } from './cluster.ts';
 import type { RolloutMemory } from './memory.ts';
 import { readAsked, readRejections } from './read-annotations.ts';
 import type { Settings } from './settings.ts';
-import { trackSince } from './track-since.ts';
+import { type Moments, trackSince } from './track-since.ts';
 
 export interface Observed {
   readonly snapshot: Snapshot;
   /** Set while the request on the Deployment cannot be read. */
   readonly requestProblem: Problem | undefined;
+}
+
+/** All but what time and this process make of it. */
+type Surroundings = Omit<Snapshot, keyof Moments | 'now' | 'settledNotices'>;
+
+/** What the caches said of one Deployment, and at which number of changes. */
+export interface LookedAt {
+  readonly changes: number;
+  readonly settings: Settings;
+  readonly surroundings: Surroundings;
 }
 
 /** One Deployment's world at this moment, from the caches alone. */
@@ -34,12 +43,35 @@ export function observe(
   cluster: Cluster,
   memory: RolloutMemory,
   settings: Settings,
-  context: {
-    readonly now: Instant;
-    readonly pauseMode: PauseMode;
-    readonly verdict: Verdict | undefined;
-  },
+  { now, pauseMode }: { readonly now: Instant; readonly pauseMode: PauseMode },
 ): Observed {
+  const changes = cluster.changes();
+  const known = memory.lookedAt;
+  // A pass that has waited for an answer may hold a Deployment that is no longer the cache's.
+  const isSame =
+    known?.changes === changes &&
+    known.settings === settings &&
+    known.surroundings.deployment === deployment &&
+    known.surroundings.pauseMode === pauseMode;
+  const surroundings = isSame
+    ? known.surroundings
+    : lookAround(deployment, cluster, memory, settings, pauseMode);
+  if (!isSame) memory.lookedAt = { changes, settings, surroundings };
+  const { settledNotices } = memory;
+  const moments = trackSince(surroundings, memory, now);
+  return {
+    snapshot: { ...surroundings, now, settledNotices, ...moments },
+    requestProblem: readAsked(deployment, settings).requestProblem,
+  };
+}
+
+function lookAround(
+  deployment: DeploymentView,
+  cluster: Cluster,
+  memory: RolloutMemory,
+  settings: Settings,
+  pauseMode: PauseMode,
+): Surroundings {
   const asked = readAsked(deployment, settings);
   const roles = rolesOf(deployment, cluster);
   const state = readState(roles.canary, deployment, memory);
@@ -59,16 +91,15 @@ export function observe(
             .by('service', within(deployment.namespace, service))
             .flatMap((slice) => slice.readyPodUids),
         );
-  const paused = pausedByHand(deployment, roles.stable, context.pauseMode);
+  const paused = pausedByHand(deployment, roles.stable, pauseMode);
   const aboutObjects = [...found.problems, ...(paused === undefined ? [] : [paused])];
-  const base = {
-    now: context.now,
+  return {
     limits: settings.limits,
     optedIn: asked.enabled,
     problems: [...asked.problems, ...(asked.enabled ? aboutObjects : [])],
     spec: running?.spec ?? asked.spec,
     stepsBy: asked.stepsBy,
-    pauseMode: context.pauseMode,
+    pauseMode,
     deployment,
     rejections: readRejections(deployment),
     request: asked.request,
@@ -86,14 +117,9 @@ export function observe(
       canary: endpointUids(canaryName),
     },
     state,
-    verdict: context.verdict,
+    verdict: undefined,
     flinch: undefined,
-    settledNotices: memory.settledNotices,
     recordedNotices: running?.delivered ?? [],
-  } satisfies Partial<Snapshot>;
-  return {
-    snapshot: { ...base, ...trackSince(base, memory, context.now) },
-    requestProblem: asked.requestProblem,
   };
 }
 

@@ -56,8 +56,7 @@ export async function reconcile(
   memory.restingSince = undefined;
   const pauseMode = await modeOf(deployment, parts, signal);
   const now = parts.clock.now();
-  const context = { now, pauseMode, verdict: undefined };
-  const seen = observe(deployment, parts.cluster, memory, parts.settings, context);
+  const seen = observe(deployment, parts.cluster, memory, parts.settings, { now, pauseMode });
   const snapshot = judged(seen.snapshot, memory, parts);
   const decision = decide(snapshot);
   const next = nextWrite(snapshot, decision);

@@ -3,7 +3,7 @@ import { endpointsAre } from '../rollout/conditions.ts';
 import { pinKey, type Snapshot } from '../rollout/snapshot.ts';
 import type { RolloutMemory } from './memory.ts';
 
-type Moments = Pick<
+export type Moments = Pick<
   Snapshot,
   | 'adoptedSince'
   | 'routeAcceptedSince'
@@ -20,7 +20,7 @@ type Moments = Pick<
  * longer than needed and never shorter.
  */
 export function trackSince(
-  s: Omit<Snapshot, keyof Moments>,
+  s: Omit<Snapshot, keyof Moments | 'now' | 'settledNotices'>,
   memory: RolloutMemory,
   now: Instant,
 ): Moments {

@@ -41,6 +41,8 @@ export interface Store<T, I extends string = never> {
   inNamespace(namespace: string): readonly T[];
   by(index: I, indexKey: string): readonly T[];
   readonly size: number;
+  /** Grows with each change of what is in it: two reads at the same number read the same. */
+  readonly changes: number;
   /**
    * Feeds the answer of our own read or write, so that the next pass sees it before the watch does.
    */
@@ -110,6 +112,7 @@ class IndexedStore<T, I extends string> implements WritableStore<T, I> {
   readonly #listeners = new Set<ChangeListener<T>>();
   /** Deletions and lists so far: what may have overtaken a read. */
   #departures = 0;
+  #changes = 0;
 
   constructor(options: StoreOptions<T, I>) {
     this.#options = options;
@@ -136,6 +139,10 @@ class IndexedStore<T, I extends string> implements WritableStore<T, I> {
 
   get size(): number {
     return this.#entries.size;
+  }
+
+  get changes(): number {
+    return this.#changes;
   }
 
   accept(raw: RawObject): void {
@@ -196,6 +203,7 @@ class IndexedStore<T, I extends string> implements WritableStore<T, I> {
     const fresh = this.#projected(key, raw);
     const value = fresh === undefined ? same?.value : fresh.value;
     const quarantined = fresh === undefined;
+    this.#changes += 1;
     this.#entries.set(key, { namespace, uid, resourceVersion, value, quarantined });
     this.#byNamespace.set(key, [namespace]);
     for (const [name, index] of this.#indexes) index.set(key, this.#indexKeys(name, value));
@@ -236,6 +244,7 @@ class IndexedStore<T, I extends string> implements WritableStore<T, I> {
   }
 
   #drop(key: ObjectKey, entry: Entry<T>): void {
+    this.#changes += 1;
     this.#entries.delete(key);
     this.#byNamespace.set(key, []);
     for (const index of this.#indexes.values()) index.set(key, []);

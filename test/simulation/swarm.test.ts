@@ -84,6 +84,7 @@ test.each([
   [930_003_211, 20, 20, 'a good release comes after a broken one was promoted'],
   [80_000_573, 2, 10, 'a hand lowers what a hand has raised, and it is still too much'],
   [920_013_103, 20, 20, 'a hand takes its own lowering back before anybody is there to see it'],
+  [950_000_146, 0, 9, 'a template changes while a pass waits for an answer'],
 ])('seed %i, its first %i acts and %i faults: %s', async (seed, acts, faults) => {
   const drawn = planOf(seed);
   const plan = {
