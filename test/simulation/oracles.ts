@@ -12,6 +12,7 @@ import {
   replicasOfSet,
   replicasToServe,
 } from './oracle-requests.ts';
+import { onTemplate } from './oracle-template.ts';
 import {
   type DeploymentTruth,
   deploymentTruth,
@@ -154,6 +155,7 @@ function onCommit({ type, object, previous }: Change, book: Book): void {
       onEndpoints(object.metadata.labels?.['kubernetes.io/service-name'] ?? '', book);
       break;
     case 'Deployment':
+      onTemplate(object, previous, book);
       if (!gone) onDeployment(deploymentTruth(object), book);
       break;
     default:

@@ -57,6 +57,8 @@ export interface Plan {
   readonly acts: readonly Act[];
   readonly processes: number;
   readonly faults: readonly Fault[];
+  /** The template of what is rejected goes back to that of stable. */
+  readonly reverts?: boolean | undefined;
   /** Of v4, released when all is at rest: nothing may be left that disturbs the next rollout. */
   readonly encore?: Quality | undefined;
 }
@@ -87,7 +89,8 @@ export function planOf(seed: number): Plan {
   const more = drawMoreActs(draw);
   const faults = [...plan.faults, ...drawRefusal(draw)];
   const all = { ...plan, acts: [...acts, ...more, ...drawOneOfRules(draw)], faults };
-  return draw.chance(0.3) ? { ...all, encore: draw.of(['good', 'good', 'broken']) } : all;
+  const encore = draw.chance(0.3) ? draw.of<Quality>(['good', 'good', 'broken']) : undefined;
+  return { ...all, encore, reverts: draw.chance(0.1) };
 }
 
 interface Drawer {

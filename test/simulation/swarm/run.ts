@@ -69,8 +69,8 @@ const isGivenUp = ({ faults }: Plan): boolean =>
 const calmEnds = new Map<string, Outcome>();
 
 /** What tells stories without acts apart: of them nobody releases v3, and v4 only after the end. */
-const storyOf = ({ mode, replicas, steps, latency, qualities: { v2 } }: Plan): string =>
-  JSON.stringify({ mode, replicas, steps, latency, v2 });
+const storyOf = ({ mode, replicas, steps, latency, reverts, qualities }: Plan): string =>
+  JSON.stringify({ mode, replicas, steps, latency, reverts, v2: qualities.v2 });
 
 async function undisturbed(plan: Plan): Promise<Outcome> {
   const story = { ...plan, seed: 1, processes: 1, faults: [], encore: undefined };
@@ -319,6 +319,7 @@ const errorRates: Readonly<Record<Quality, number>> = { good: 0, broken: 1, flak
 
 function worldOf(plan: Plan): WorldOptions {
   const { seed, replicas, steps, latency, mode, qualities, encore = 'good', acts } = plan;
+  const reverts = plan.reverts === true ? { 'haldane.dev/on-reject': 'revert' } : {};
   const qualityOf = (version: string) =>
     version === 'v4' ? encore : (qualities[version] ?? 'good');
   return {
@@ -331,6 +332,7 @@ function worldOf(plan: Plan): WorldOptions {
     annotations: {
       'haldane.dev/steps': steps,
       ...(latency ? { 'haldane.dev/checks': 'errors,latency' } : {}),
+      ...reverts,
     },
     errorRate: (version) => errorRates[qualityOf(version)],
     slowRate: (version) => (qualityOf(version) === 'slow' ? 0.4 : 0.01),

@@ -26,6 +26,7 @@ export async function shrink(plan: Plan, shows: Shows): Promise<Plan> {
     { processes: 1 },
     { acts: [] },
     { encore: undefined },
+    { reverts: false },
     { latency: false },
     { replicas: 1 },
   ];
