@@ -140,8 +140,8 @@ export async function pinService(
 
 /**
  * Fewer pods for a canary that has requests are for the Deployment as it is: what a watch that is
- * behind tells of it may be long over. They are taken from those that were seen, or a write that
- * lands after its time-out takes away what a later one has added.
+ * behind tells of it may be long over. More or fewer, they go from those that were seen, or a write
+ * that lands after its time-out takes away what a later one has added.
  * @throws KUBERNETES_CONFLICT when the Deployment asks for something else by now, or the canary has
  * other replicas than were seen
  */
@@ -154,10 +154,9 @@ export async function scaleCanary(
   const { replicas } = canaryOf(s);
   const path = '/spec/replicas';
   const scale: JsonPatchOperation[] = [{ op: 'replace', path, value: action.replicas }];
-  if (action.replicas < replicas && routeWeight(s) > 0) {
-    await readUnchanged(s, effects, signal);
-    scale.unshift({ op: 'test', path, value: replicas });
-  }
+  const [isFewer, serves] = [action.replicas < replicas, routeWeight(s) > 0];
+  if (isFewer && serves) await readUnchanged(s, effects, signal);
+  if (!isFewer || serves) scale.unshift({ op: 'test', path, value: replicas });
   const state = stateOf(s);
   const recorded =
     state === undefined || action.outcome === undefined

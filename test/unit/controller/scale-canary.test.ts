@@ -39,7 +39,7 @@ async function scaled(
 test.each<[string, number, number, string[]]>([
   ['fewer pods with requests: after a look', 1, 50, ['look at the Deployment', 'test, replace']],
   ['fewer pods without requests: at once', 0, 0, ['replace']],
-  ['more pods: at once', 3, 50, ['replace']],
+  ['more pods: beside those that were seen', 3, 50, ['test, replace']],
 ])('%s', async (_what, replicas, weight, expected) => {
   expect(await scaled(replicas, weight)).toEqual(expected);
 });
