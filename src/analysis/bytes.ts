@@ -50,11 +50,10 @@ export function byteWriter(): ByteWriter {
         double(value);
         return;
       }
-      const digits: number[] = [];
-      for (let left = value; left > 0; left = Math.floor(left / 128)) digits.push(left % 128);
-      const last = digits.length - 1;
-      if (last < 0) bytes.push(0);
-      digits.toReversed().forEach((digit, i) => bytes.push(i === last ? digit : digit + 128));
+      let unit = 1;
+      while (unit * 128 <= value) unit *= 128;
+      for (; unit > 1; unit /= 128) bytes.push(128 + (Math.floor(value / unit) % 128));
+      bytes.push(value % 128);
     },
     toBase64: () => btoa(String.fromCharCode(...bytes)),
   };
@@ -65,7 +64,7 @@ export function byteReader(text: string): ByteReader {
   invariant(whole, 'packed evidence is whole');
   const characters = atob(text);
   const bytes = new Uint8Array(characters.length);
-  for (let i = 0; i < bytes.length; i += 1) bytes[i] = characters.codePointAt(i) ?? 0;
+  for (let i = 0; i < bytes.length; i += 1) bytes[i] = characters.charCodeAt(i);
   const view = new DataView(bytes.buffer);
   let at = 0;
   const take = (length: number) => {
