@@ -99,7 +99,7 @@ function explainCheck(
     check: report.check,
     dryRun: report.dryRun,
     boundSeconds: report.bound ?? null,
-    ...(report.per === undefined ? {} : { per: report.per }),
+    per: report.per,
     canary: report.canary,
     stable: report.stable,
     evidence: finite(report.evidence),

@@ -23,9 +23,9 @@ type Guard = (
 ) => Held | undefined;
 
 /** The first guard that holds, by name. They forbid a raise; a lowering needs no permission. */
-export const guard: Guard = (...facts) => {
+export const guard: Guard = (state, policy, context, total) => {
   for (const one of guards) {
-    const held = one(...facts);
+    const held = one(state, policy, context, total);
     if (held !== undefined) return held;
   }
   return undefined;

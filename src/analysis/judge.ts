@@ -26,26 +26,35 @@ export function judge(
   policy: AnalysisPolicy,
   context: JudgeContext,
 ): Verdict {
-  const total = totalWealth(state, policy);
-  const checks = reportsOf(state, policy);
-  const blame = blameOf(total, state, policy);
-  const traffic = exposure(state, policy);
-  const common = {
-    checks,
-    evidence: total.wealth,
-    threshold: total.needed,
-    ...traffic,
-    ...(blame === undefined ? {} : { blame }),
-  };
+  const { total, counted } = countedUp(state, policy);
   if (state.rejected !== null) {
     const because = failureWords(state.rejected, total, policy);
-    return { kind: 'fail', check: state.rejected.check, because, ...common };
+    return { ...counted, kind: 'fail', check: state.rejected.check, because };
   }
-  const held = guard(state, policy, context, total) ?? missing(state, policy, context, checks);
-  if (held !== undefined) return { kind: 'inconclusive', ...held, ...common };
+  const held =
+    guard(state, policy, context, total) ?? missing(state, policy, context, counted.checks);
+  if (held !== undefined) {
+    const { reason, because, requestsNeeded, secondsNeeded } = held;
+    return { ...counted, kind: 'inconclusive', reason, because, requestsNeeded, secondsNeeded };
+  }
   const because = `the step to ${state.next} % cannot add more harm than the margin allows`;
-  return { kind: 'pass', because, ...common };
+  return { ...counted, kind: 'pass', because };
 }
+
+/** Every pass judges again by the time that has passed; what was counted is told once. */
+const countedUp = once((state, policy) => {
+  const total = totalWealth(state, policy);
+  const { exposedRequests, failedRequests } = exposure(state, policy);
+  const counted = {
+    checks: total.checks.map((wealth) => report(state, policy, wealth)),
+    evidence: total.wealth,
+    threshold: total.needed,
+    exposedRequests,
+    failedRequests,
+    blame: blameOf(total, state, policy),
+  };
+  return { total, counted };
+});
 
 /** What the next step still lacks. */
 function missing(
@@ -59,26 +68,21 @@ function missing(
     return { reason: 'not-enough-evidence', because };
   }
   const awaited = checks.filter(({ check }) => !isDispensable(state, policy, context, check));
-  const needed = forecast(state, policy, awaited);
   const open = awaited.filter((check) => lacks(check));
+  const [first] = open;
+  if (first === undefined) return tooYoung(state, policy, context);
+  const needed = forecast(state, policy, awaited);
   const cold = open.find(({ check }) =>
     ['histogram', 'gauge'].includes(kindOf(policy, check) ?? ''),
   );
   if (context.warming === true && cold !== undefined) {
     const what = kindOf(policy, cold.check) === 'gauge' ? cold.check : 'latency';
-    return {
-      reason: 'warming-up',
-      because: `${what} is not judged while canary pods are fresh`,
-      ...needed,
-    };
+    const because = `${what} is not judged while canary pods are fresh`;
+    return { reason: 'warming-up', because, ...needed };
   }
-  const first = open[0];
-  if (first !== undefined) {
-    const have = (first.promotion ?? 0).toPrecision(2);
-    const said = `${first.check}: evidence ${have} of ${first.promotionNeeded}`;
-    return { reason: 'not-enough-evidence', because: said, ...needed };
-  }
-  return tooYoung(state, policy, context);
+  const have = (first.promotion ?? 0).toPrecision(2);
+  const because = `${first.check}: evidence ${have} of ${first.promotionNeeded}`;
+  return { reason: 'not-enough-evidence', because, ...needed };
 }
 
 function tooYoung(
@@ -137,20 +141,14 @@ function forecast(
   return { requestsNeeded, secondsNeeded };
 }
 
-/** Every pass judges again by the time that has passed; what was counted is reported once. */
-const reportsOf = once((state, policy): readonly CheckReport[] =>
-  totalWealth(state, policy).checks.map((wealth) => report(state, policy, wealth)),
-);
-
 function report(state: EvidenceState, policy: AnalysisPolicy, wealth: CheckWealth): CheckReport {
   const { check, worst, worstIndex } = wealth;
   const { nc, xc, ns, xs } = shownOf(check, worst) ?? noCounts;
-  const bound = check.bounds?.[worstIndex];
   return {
     check: check.name,
     dryRun: check.dryRun === true,
-    ...perOf(check),
-    ...(bound === undefined ? {} : { bound }),
+    per: check.kind === 'restarts' ? 'pod-second' : undefined,
+    bound: check.bounds?.[worstIndex],
     canary: { bad: xc, total: nc },
     stable: { bad: xs, total: ns },
     evidence: wealth.wealth,
@@ -165,9 +163,6 @@ const shownOf = (
   check: CheckPolicy | undefined,
   component: ComponentEvidence | undefined,
 ): Counts | undefined => (check?.kind === 'restarts' ? component?.total : component?.step);
-
-const perOf = (check: CheckPolicy | undefined): Pick<CheckReport, 'per'> =>
-  check?.kind === 'restarts' ? { per: 'pod-second' } : {};
 
 /** The weakest component decides: every one must exclude the margin. */
 function promotionOf(
@@ -207,7 +202,7 @@ function blameOf(
     check: named,
     canary: ratio(whole.nc > 0 ? whole.xc / whole.nc : 0),
     stable: ratio(whole.ns > 0 ? whole.xs / whole.ns : 0),
-    ...perOf(check),
+    ...(check?.kind === 'restarts' ? { per: 'pod-second' } : {}),
     evidence: wealth,
     threshold: needed,
   };

@@ -36,9 +36,9 @@ export interface CheckReport {
   readonly check: string;
   readonly dryRun: boolean;
   /** Of restarts, whose totals are pod-seconds; absent: requests, or looks at a gauge. */
-  readonly per?: 'pod-second';
+  readonly per?: 'pod-second' | undefined;
   /** Bucket bound in seconds of the component shown, the one with most against the canary. */
-  readonly bound?: number;
+  readonly bound?: number | undefined;
   /** Counted in the present step; restarts since the rollout began. */
   readonly canary: { readonly bad: number; readonly total: number };
   readonly stable: { readonly bad: number; readonly total: number };
@@ -64,7 +64,7 @@ interface Judgement {
   /** Canary requests since the rollout began, and those of them that failed. */
   readonly exposedRequests: number;
   readonly failedRequests: number;
-  readonly blame?: Blame;
+  readonly blame?: Blame | undefined;
 }
 
 export interface Pass extends Judgement {
@@ -80,8 +80,8 @@ export interface Inconclusive extends Judgement {
   readonly kind: 'inconclusive';
   readonly reason: InconclusiveReason;
   /** Canary requests, and seconds at the present traffic, until the next step. */
-  readonly requestsNeeded?: number;
-  readonly secondsNeeded?: number;
+  readonly requestsNeeded?: number | undefined;
+  readonly secondsNeeded?: number | undefined;
 }
 
 export type Verdict = Pass | Fail | Inconclusive;
