@@ -1,6 +1,6 @@
 import type { PodHistory } from '../analysis/dispersion.ts';
 import type { Millis } from '../lib/units.ts';
-import { type GaugeSpan, gaugesAt, growth } from './counts.ts';
+import { firstAtOrAfter, type GaugeSpan, gaugesAt, growth } from './counts.ts';
 import type { Series, SeriesSet } from './metric-source.ts';
 
 export interface History {
@@ -57,12 +57,13 @@ export function podHistories(set: SeriesSet, width: Millis, bound?: number): rea
     const cells = pods.get(one.pod) ?? Array.from({ length }, () => ({ requests: 0, bad: 0 }));
     pods.set(one.pod, cells);
     const isTotal = one.bound === undefined || one.bound === Number.POSITIVE_INFINITY;
-    for (const [index, cell] of cells.entries()) {
-      const from = start + index * width;
+    let from = start;
+    for (const cell of cells) {
       const grown = growthBetween(one, from, from + width);
       if (isTotal && one.apart !== true) cell.requests += grown;
       if (one.bad || (bound !== undefined && isTotal)) cell.bad += grown;
       else if (!isTotal) cell.bad -= grown;
+      from += width;
     }
   }
   return [...pods.values()].map((cells) =>
@@ -77,8 +78,7 @@ const countsFor = (one: Series, bound: number | undefined): boolean =>
  * Growth in (from, end]; a series is counted from its first sample in view, whatever it was before.
  */
 function growthBetween(one: Series, from: number, end: number): number {
-  const index = one.times.findLastIndex((time) => time <= from);
-  const base = index === -1 ? 0 : index;
+  const base = Math.max(0, firstAtOrAfter(one.times, from + 1) - 1);
   const [time, value] = [one.times[base], one.values[base]];
   if (time === undefined || value === undefined || time > end) return 0;
   return growth(one, { time, value }, end);
