@@ -15,11 +15,11 @@ export const earliestEnd = (boundary: Instant, interval: Millis): number =>
   boundary + shareOfInterval * interval;
 
 /** The latest sample of any series; −∞ when there is none. */
-export const horizonOf = (series: readonly Series[]): number =>
-  series.reduce(
-    (latest, { times }) => Math.max(latest, times.at(-1) ?? Number.NEGATIVE_INFINITY),
-    Number.NEGATIVE_INFINITY,
-  );
+export function horizonOf(series: readonly Series[]): number {
+  let latest = Number.NEGATIVE_INFINITY;
+  for (const { times } of series) latest = Math.max(latest, times.at(-1) ?? latest);
+  return latest;
+}
 
 /**
  * Whether something last seen at `last` still counts as there when the newest sample is at

@@ -172,7 +172,7 @@ export function advance(
   const opened = stream.cursor === undefined ? open(stream, sets, unusable) : placed(stream, sets);
   const { cursor } = opened;
   if (cursor === undefined) return { stream: opened, polls: [], unusable };
-  const { stream: counted, polls } = count({ ...opened, cursor }, sets, at);
+  const { stream: counted, polls } = count(opened, cursor, sets, at);
   const isSlow = before.isSlow || (polls.length === 0 && wasEarly(before, readings, at));
   for (const [name, set] of sets) {
     const gauge = gaugeOf(stream, name);
@@ -200,6 +200,7 @@ function withoutLost(
   faults: ReadonlyMap<string, Unusable>,
   at: Instant,
 ): PollStream {
+  if (faults.size === 0) return stream;
   const places = new Map(stream.places);
   const start = stream.cursor?.boundary ?? stream.from;
   let lost = false;
@@ -284,8 +285,6 @@ function placed(stream: PollStream, sets: Sets): PollStream {
   return { ...stream, places };
 }
 
-type OpenedStream = PollStream & { readonly cursor: NonNullable<PollStream['cursor']> };
-
 /** The first check is what most rollbacks rest on: its gaps are waited for, for so long. */
 const patience = 30_000;
 
@@ -305,11 +304,11 @@ function isAwaited(
 }
 
 function count(
-  stream: OpenedStream,
+  stream: PollStream,
+  { interval, boundary: begun }: StoredStream,
   sets: Sets,
   at: Instant,
 ): { readonly stream: PollStream; readonly polls: readonly CountedPoll[] } {
-  const { interval } = stream.cursor;
   const counters = [...sets].filter(([name]) => gaugeOf(stream, name) === undefined);
   const horizon = Math.max(...counters.map(([, { series }]) => horizonOf(series)));
   const live = stream.checks.flatMap((check): readonly Live[] => {
@@ -321,7 +320,7 @@ function count(
   const until = Math.min(...live.map(({ series }) => finalUntil(series, horizon, interval)));
   const places = new Map(stream.places);
   const polls: CountedPoll[] = [];
-  let { boundary } = stream.cursor;
+  let boundary = begun;
   for (;;) {
     const end = firstCommon(live[0]?.series ?? [], earliestEnd(boundary, interval), interval);
     if (end === undefined || end > until) break;
