@@ -25,11 +25,12 @@ export function flinchAdvice(
   const { flinch } = policy;
   if (!flinch.on || state.rejected !== null || state.weight === null) return undefined;
   const total = totalWealth(state, policy);
-  const said = `evidence against the canary is ${total.wealth.toPrecision(2)} of ${total.needed}`;
+  const said = () =>
+    `evidence against the canary is ${total.wealth.toPrecision(2)} of ${total.needed}`;
   if (state.weight < stepWeight) {
     const down = state.inForceSince === null ? 0 : (state.at ?? 0) - state.inForceSince;
     const over = total.wealth <= flinch.returnAt && down >= flinch.dwell;
-    return over ? { kind: 'return', because: said } : undefined;
+    return over ? { kind: 'return', because: said() } : undefined;
   }
   const bad = total.blamed?.worst?.total.xc ?? 0;
   const isSudden = total.surprise >= flinch.surpriseAt;
@@ -38,7 +39,7 @@ export function flinchAdvice(
   const counted = total.blamed?.check.kind === 'ratio';
   const to = leastWeight(state, policy, counted ? excessNow(state.recent, isSudden) : 1);
   if (to === undefined || to >= state.weight) return undefined;
-  return { kind: 'lower', to, because: said };
+  return { kind: 'lower', to, because: said() };
 }
 
 /**

@@ -97,20 +97,18 @@ function readSpec(values: Values, context: AnnotationContext, problems: Problem[
     const text = values.get(key);
     if (text === undefined) return undefined;
     const name = `${annotationPrefix}${key}`;
-    const allowed = userKeys.get(key)?.allowed(context) ?? '';
+    // Asked for when something is wrong: most annotations are right, and the words are long.
+    const refuse = (shown: string | undefined, why: string): undefined => {
+      problems.push(problem(name, shown, why, userKeys.get(key)?.allowed(context) ?? ''));
+    };
     if (typeof text !== 'string') {
-      problems.push(problem(name, undefined, 'not a text', allowed));
-      return undefined;
+      return refuse(undefined, 'not a text');
     }
     if (text.length > annotationLimit) {
-      const why = `${text.length} characters, over the limit of ${annotationLimit}`;
-      problems.push(problem(name, undefined, why, allowed));
-      return undefined;
+      return refuse(undefined, `${text.length} characters, over the limit of ${annotationLimit}`);
     }
     const result = parse(text, context);
-    if (result.ok) return result.value;
-    problems.push(problem(name, text, result.why, allowed));
-    return undefined;
+    return result.ok ? result.value : refuse(text, result.why);
   };
   return specOf(read, context);
 }
