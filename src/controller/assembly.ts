@@ -109,6 +109,7 @@ const effectsOf = ({ client, clock, watched }: Outside): Effects => ({
   clock,
   accept: (raw) => watched.accept(raw),
   beginRead: (kind) => watched.beginRead(kind),
+  forget: (kind, gone) => watched.forget(kind, gone),
   deploymentVersion: (namespace, name) =>
     watched.cluster.deployments.get(namespace, name)?.resourceVersion,
   rawRoute: (_kind, namespace, name) => watched.cluster.routes.get(namespace, name)?.raw,

@@ -9,7 +9,12 @@ import {
 import type { RawObject } from '../kubernetes/raw-object.ts';
 import { createReflector, type Reflector, type ReflectorNotice } from '../kubernetes/reflector.ts';
 import { type Resource, resources } from '../kubernetes/resources.ts';
-import { createStore, type Store, type WritableStore } from '../kubernetes/store.ts';
+import {
+  createStore,
+  type GoneObject,
+  type Store,
+  type WritableStore,
+} from '../kubernetes/store.ts';
 import type { KubernetesTransport } from '../kubernetes/transport.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Random } from '../lib/random.ts';
@@ -51,6 +56,8 @@ export interface WatchedCluster {
   accept(raw: RawObject): void;
   /** As `Store.beginRead`, of the store of this kind. */
   beginRead(kind: string): (raw: RawObject) => void;
+  /** As `Store.forget`, of the store of this kind. */
+  forget(kind: string, gone: GoneObject): void;
 }
 
 /** Several watch one resource where only some namespaces are watched. */
@@ -120,6 +127,7 @@ export function watchCluster(options: ClusterOptions): WatchedCluster {
     reflectors: all.flatMap(([resource, store]) => reflect(resource, store as never, options)),
     accept: (raw) => byKind.get(raw.kind ?? '')?.accept(raw),
     beginRead: (kind) => byKind.get(kind)?.beginRead() ?? (() => undefined),
+    forget: (kind, gone) => byKind.get(kind)?.forget(gone),
   };
 }
 

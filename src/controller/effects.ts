@@ -1,5 +1,6 @@
 import type { KubernetesClient } from '../kubernetes/client.ts';
 import type { RawObject } from '../kubernetes/raw-object.ts';
+import type { GoneObject } from '../kubernetes/store.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { RouteRef } from '../rollout/rollout-spec.ts';
 import type { TrafficProvider } from '../traffic-providers/traffic-provider.ts';
@@ -15,6 +16,8 @@ export interface Effects {
    * what the watch has lost of it is known then, too.
    */
   readonly beginRead: (kind: string) => (raw: RawObject) => void;
+  /** The API server has answered that this object is gone. */
+  forget(kind: string, gone: GoneObject): void;
   /** The version of the Deployment that was seen last. */
   deploymentVersion(namespace: string, name: string): string | undefined;
   /** The route as last seen, raw. */

@@ -1,3 +1,4 @@
+import type { ObjectRef } from '../kubernetes/api-path.ts';
 import {
   adoptionPatch,
   canaryReplicaSet,
@@ -41,12 +42,26 @@ export async function deleteReplicaSet(
   effects: Effects,
   signal: AbortSignal,
 ): Promise<void> {
-  const ref = {
-    resource: resources.replicaSets,
-    namespace: s.deployment.namespace,
-    name: target.name,
-  };
-  await unlessGone(effects.client.deleteObject(ref, { uid: target.uid }, signal));
+  await deleteSeen(replicaSetRef(s, target.name), target.uid, effects, signal);
+}
+
+/**
+ * Deletes what the cache holds. What is gone leaves the cache, too: as long as the event that tells
+ * of it is missing, each pass would ask for its end again.
+ */
+async function deleteSeen(
+  ref: ObjectRef,
+  uid: string,
+  effects: Effects,
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    await effects.client.deleteObject(ref, { uid }, signal);
+  } catch (error) {
+    if (!isOperatingError(error, 'KUBERNETES_NOT_FOUND')) throw error;
+    const { resource, namespace = '', name } = ref;
+    effects.forget(resource.kind, { namespace, name, uid });
+  }
 }
 
 /**
@@ -94,8 +109,8 @@ export async function deleteCanaryService(
     await confirmLeftover(found, s, effects, signal);
   }
   await confirmUnlisted(name, s, effects, signal);
-  const uid = found?.uid;
-  await unlessGone(effects.client.deleteObject(ref, uid === undefined ? {} : { uid }, signal));
+  if (found === undefined) await unlessGone(effects.client.deleteObject(ref, {}, signal));
+  else await deleteSeen(ref, found.uid, effects, signal);
 }
 
 /**

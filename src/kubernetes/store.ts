@@ -1,5 +1,5 @@
 import { describeError } from '../lib/errors.ts';
-import type { RawObject } from './raw-object.ts';
+import type { RawMetadata, RawObject } from './raw-object.ts';
 import { compareResourceVersions } from './resource-version.ts';
 import { createIndex, type Index } from './store-index.ts';
 import { versionOf, type WatchEvent } from './watch-stream.ts';
@@ -35,6 +35,13 @@ export interface StoreOptions<T, I extends string> {
  * and so is an object the store does not have although it knows everything up to that version; it
  * is gone.
  */
+/** Names an object that is there no more. */
+export interface GoneObject {
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+}
+
 export interface Store<T, I extends string = never> {
   get(namespace: string, name: string): T | undefined;
   values(): readonly T[];
@@ -53,6 +60,8 @@ export interface Store<T, I extends string = never> {
    * went while it was under way.
    */
   beginRead(): (raw: RawObject) => void;
+  /** The API server has answered that this object is gone: the event that tells so may be lost. */
+  forget(gone: GoneObject): void;
   /** Called after each change, in order. Returns how to stop. */
   onChange(listener: ChangeListener<T>): () => void;
   /**
@@ -154,6 +163,10 @@ class IndexedStore<T, I extends string> implements WritableStore<T, I> {
     return (raw) => this.#upsert(raw, this.#departures === before ? 'present' : 'reported');
   }
 
+  forget(gone: GoneObject): void {
+    this.#remove(gone);
+  }
+
   onChange(listener: ChangeListener<T>): () => void {
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);
@@ -165,7 +178,7 @@ class IndexedStore<T, I extends string> implements WritableStore<T, I> {
 
   observe(event: WatchEvent, namespace: string | undefined): void {
     if (event.type === 'ADDED' || event.type === 'MODIFIED') this.#upsert(event.object, 'reported');
-    if (event.type === 'DELETED') this.#remove(event.object);
+    if (event.type === 'DELETED') this.#remove(event.object.metadata);
     this.#horizons.set(namespace ?? '', versionOf(event));
   }
 
@@ -218,8 +231,7 @@ class IndexedStore<T, I extends string> implements WritableStore<T, I> {
     return horizon !== undefined && isAtMost(resourceVersion, horizon);
   }
 
-  #remove(raw: RawObject): void {
-    const { namespace, name, uid } = raw.metadata;
+  #remove({ namespace, name, uid }: Pick<RawMetadata, 'namespace' | 'name' | 'uid'>): void {
     const key = objectKey(namespace, name);
     const entry = this.#entries.get(key);
     this.#departures += 1;

@@ -1,8 +1,13 @@
 import type { KubernetesRequest } from '../../src/kubernetes/transport.ts';
-import type { AtWrite, Book } from './oracle-book.ts';
+import { type AtWrite, type Book, say } from './oracle-book.ts';
 import type { RouteTruth, SetTruth } from './oracle-view.ts';
 
 // What our processes knew when they asked for what comes true later.
+
+/** One request that is refused so often within ten seconds is made without any pause. */
+const mostRefusals = 50;
+
+const nothing = (): void => undefined;
 
 /**
  * Notes of each request to lead the user's Service somewhere whether the route gave everything to
@@ -31,13 +36,22 @@ export function followRequests(book: Book): void {
     if (gaveAll) book.soundPins.add(pin);
     else book.soundPins.delete(pin);
   };
+  const refusals = new Map<string, number>();
+  const hearRefusal = ({ method, path }: KubernetesRequest) => {
+    const key = `${Math.floor(clock.monotonic() / 10_000)} ${method} ${path}`;
+    const count = (refusals.get(key) ?? 0) + 1;
+    refusals.set(key, count);
+    if (count === mostRefusals) say(book, 'S10 in vain', `${method} ${path}`);
+  };
   const transport: typeof open = (options) => {
     const inner = open(options);
     return {
       ...inner,
       request: (request, signal) => {
         hear(request);
-        return inner.request(request, signal);
+        const answer = inner.request(request, signal);
+        answer.then(({ status }) => status < 400 || hearRefusal(request), nothing);
+        return answer;
       },
     };
   };
