@@ -19,8 +19,12 @@ export function adjust(
 }
 
 /** Copy with one field replaced; the same object when that changes nothing. */
-export const replace = (value: JsonObject, key: string, next: Json | undefined): JsonObject =>
-  next === value[key] ? value : { ...value, [key]: next };
+export function replace(value: JsonObject, key: string, next: Json | undefined): JsonObject {
+  if (next === value[key]) return value;
+  const copy: Mutable = { ...value };
+  copy[key] = next;
+  return copy;
+}
 
 export const adjustItems = (
   value: JsonObject,

@@ -3,7 +3,15 @@ import type { Random } from '../lib/random.ts';
 import { type Instant, instant, toRfc3339 } from '../lib/units.ts';
 import type { Admission } from './admission.ts';
 import { applyDefaults } from './defaults.ts';
-import { asArray, asObject, equalFields, type Json, type JsonObject, without } from './json.ts';
+import {
+  asArray,
+  asObject,
+  copyWithout,
+  equalFields,
+  type Json,
+  type JsonObject,
+  without,
+} from './json.ts';
 import { sameOwnership, trackUpdate, type Writer } from './managed-fields.ts';
 import { freshName, freshUid } from './naming.ts';
 import { applyPatch, type PatchType, planned } from './patching.ts';
@@ -59,8 +67,6 @@ type Intent = {
   /** Server-side apply brings its own ownership. */
   readonly managedFields?: readonly ManagedFieldsEntry[];
 };
-
-type Owned = Intent & { readonly managedFields: readonly ManagedFieldsEntry[] };
 
 export type ObjectApiParts = {
   readonly store: Store;
@@ -313,10 +319,9 @@ export class ObjectApi {
         sent as KubernetesObject,
         this.#writer(target, options, 'Update'),
       );
-    const done = { ...intent, managedFields };
     return before === undefined
-      ? this.#storeNew(done, object)
-      : this.#storeChanged(done, before, object);
+      ? this.#storeNew(intent, object, managedFields)
+      : this.#storeChanged(intent, before, object, managedFields);
   }
 
   #newObject({ resource, namespace, name }: Target, body: JsonObject): JsonObject {
@@ -342,36 +347,32 @@ export class ObjectApi {
     return resource.kind === 'Service' ? allocateClusterIp(this.#store, object) : object;
   }
 
-  #storeNew({ target, options, managedFields }: Owned, object: KubernetesObject): KubernetesObject {
-    const { resource } = target;
-    const whole = {
-      ...object,
-      metadata: { ...object.metadata, managedFields, resourceVersion: '' },
-    };
+  #storeNew(
+    { target, options }: Intent,
+    object: KubernetesObject,
+    managedFields: readonly ManagedFieldsEntry[],
+  ): KubernetesObject {
+    const resourceVersion = options.dryRun === true ? '' : this.#store.nextVersion;
+    const whole = { ...object, metadata: { ...object.metadata, managedFields, resourceVersion } };
     if (options.dryRun === true) return whole;
-    return this.#store.commit(storageKey(resource), 'ADDED', whole);
+    return this.#store.commit(storageKey(target.resource), 'ADDED', whole);
   }
 
   #storeChanged(
-    intent: Owned,
+    { target, options }: Intent,
     before: KubernetesObject,
     object: KubernetesObject,
+    owned: readonly ManagedFieldsEntry[],
   ): KubernetesObject {
-    const { target, options, managedFields: owned } = intent;
     const { resource } = target;
     const oldOwned = before.metadata.managedFields ?? [];
     if (equalButOwnership(before, object) && sameOwnership(owned, oldOwned)) return before;
     const bumps = target.subresource !== 'status' && bumpsGeneration(resource, before, object);
-    const old = before.metadata.generation;
-    const generation = bumps ? (old ?? 0) + 1 : old;
-    const whole: KubernetesObject = {
-      ...object,
-      metadata: {
-        ...(without(object.metadata, 'managedFields') as ObjectMeta),
-        managedFields: owned,
-        ...(generation === undefined ? {} : { generation }),
-      },
-    };
+    const metadata = copyWithout(object.metadata, 'managedFields');
+    metadata.managedFields = owned as unknown as Json;
+    if (bumps) metadata.generation = (before.metadata.generation ?? 0) + 1;
+    if (options.dryRun !== true) metadata.resourceVersion = this.#store.nextVersion;
+    const whole = { ...object, metadata: metadata as unknown as ObjectMeta };
     if (options.dryRun === true) return whole;
     const finished =
       isBeingDeleted(whole.metadata) &&

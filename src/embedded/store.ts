@@ -136,6 +136,11 @@ export class Store {
     return this.#history.slice(from);
   }
 
+  /** The resourceVersion of what is committed next. */
+  get nextVersion(): string {
+    return String(this.#revision + 1);
+  }
+
   /** The one place where state changes. `object` must carry its name and namespace. */
   commit(key: string, type: ChangeType, object: KubernetesObject): KubernetesObject {
     const { name, namespace = '' } = object.metadata;
@@ -143,8 +148,7 @@ export class Store {
     const space = spaceOf(shelf, namespace);
     const previous = space.byName.get(name);
     this.#revision += 1;
-    const metadata = { ...object.metadata, resourceVersion: String(this.#revision) };
-    const stored = deepFreeze({ ...object, metadata }, previous);
+    const stored = deepFreeze(versioned(object, String(this.#revision)), previous);
     if (type === 'DELETED') space.byName.delete(name);
     else space.byName.set(name, stored);
     space.ordered = undefined;
@@ -204,6 +208,12 @@ export class Store {
     return shelf;
   }
 }
+
+/** Whoever makes an object for this commit gives it the version at once: it is copied no more. */
+const versioned = (object: KubernetesObject, resourceVersion: string): KubernetesObject =>
+  object.metadata.resourceVersion === resourceVersion
+    ? object
+    : { ...object, metadata: { ...object.metadata, resourceVersion } };
 
 function spaceOf({ spaces }: Shelf, namespace: string): Space {
   let space = spaces.get(namespace);

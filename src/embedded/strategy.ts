@@ -1,13 +1,11 @@
-import { fill } from './filling.ts';
+import { fill, replace } from './filling.ts';
 import {
   asArray,
   asNumber,
   asObject,
-  copyWithout,
   equalJson,
   type Json,
   type JsonObject,
-  type Mutable,
   without,
 } from './json.ts';
 import {
@@ -65,20 +63,24 @@ export function prepareUpdate(
   candidate: JsonObject,
   subresource: string | undefined,
 ): JsonObject {
-  const merged: JsonObject = { ...candidate, metadata: serverMetadata(before, candidate) };
-  if (subresource === 'status') return statusOnly(resource, before, merged);
+  const metadata = serverMetadata(before, candidate);
+  if (subresource === 'status') return statusOnly(resource, before, metadata, candidate.status);
+  const merged = replace(candidate, 'metadata', metadata);
   if (!ownStatus(resource)) return merged;
   const kept =
-    before.status === undefined ? without(merged, 'status') : { ...merged, status: before.status };
+    before.status === undefined
+      ? without(merged, 'status')
+      : replace(merged, 'status', before.status);
   return resource.kind === 'Service' ? keepClusterIp(before, kept) : kept;
 }
 
 function statusOnly(
   resource: Resource,
   before: KubernetesObject,
-  candidate: JsonObject,
+  metadata: JsonObject,
+  status: Json | undefined,
 ): JsonObject {
-  const metadata = asObject(candidate.metadata);
+  if (metadata === before.metadata) return { ...(before as JsonObject), status };
   const { annotations } = metadata;
   const kept: JsonObject = resource.custom
     ? before.metadata
@@ -90,7 +92,7 @@ function statusOnly(
       ? kept
       : { ...kept, managedFields: metadata.managedFields };
   const same = equalJson(withManaged, before.metadata) ? before.metadata : withManaged;
-  return { ...(before as JsonObject), metadata: same, status: candidate.status };
+  return { ...(before as JsonObject), metadata: same, status };
 }
 
 /** Fields of the metadata that no client changes. */
@@ -101,12 +103,11 @@ function serverMetadata(before: KubernetesObject, candidate: JsonObject): JsonOb
   if (candidate.metadata === before.metadata) return before.metadata;
   const sent = asObject(candidate.metadata);
   const old = before.metadata as JsonObject;
-  let metadata: Mutable = { ...sent };
-  for (const key of settled) {
-    if (old[key] !== undefined) metadata[key] = old[key];
-    else if (key in metadata) metadata = copyWithout(metadata, key);
-  }
-  if (metadata.managedFields === undefined) metadata.managedFields = old.managedFields;
+  let metadata = sent;
+  for (const key of settled)
+    metadata = old[key] === undefined ? without(metadata, key) : replace(metadata, key, old[key]);
+  if (metadata.managedFields === undefined)
+    metadata = replace(metadata, 'managedFields', old.managedFields);
   return equalJson(metadata, old) ? old : metadata;
 }
 
