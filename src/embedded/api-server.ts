@@ -179,7 +179,7 @@ export class ApiServer {
       resource,
       namespace: namespace ?? '',
       name,
-      ...(subresource === undefined ? {} : { subresource }),
+      subresource,
     };
     return subresource === undefined || subresource === 'status'
       ? answerObject(this, request, target)

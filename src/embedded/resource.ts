@@ -91,7 +91,7 @@ export type Target = {
   readonly resource: Resource;
   readonly namespace: string;
   readonly name: string;
-  readonly subresource?: string;
+  readonly subresource?: string | undefined;
 };
 
 /** What follows from a resource alone, worked out once: resources are few and never change. */

@@ -28,7 +28,7 @@ export const targetOf = (
   resource,
   namespace: metadata.namespace ?? '',
   name: metadata.name,
-  ...(subresource === undefined ? {} : { subresource }),
+  subresource,
 });
 
 /** Whether a change is more than a report of a status: who reads none need not look. */

@@ -77,7 +77,7 @@ export type ReplicaSet = {
 export const hashLabel = 'pod-template-hash';
 
 export const asDeployment = (object: KubernetesObject): Deployment =>
-  ({ status: {}, ...object }) as unknown as Deployment;
+  (object.status === undefined ? { ...object, status: {} } : object) as unknown as Deployment;
 export const asReplicaSet = (object: KubernetesObject): ReplicaSet =>
   object as unknown as ReplicaSet;
 export const asStored = (object: Deployment | ReplicaSet): KubernetesObject => object;
@@ -93,7 +93,7 @@ export const controllerOf = ({
 
 /** The same pods would come of both templates: everything but the hash label is equal. */
 export function equalTemplates(a: PodTemplate, b: PodTemplate): boolean {
-  return a === b || equalJson(bareTemplate(a), bareTemplate(b));
+  return a === b || (equalJson(a.spec, b.spec) && equalJson(bareTemplate(a), bareTemplate(b)));
 }
 
 export function bareTemplate(template: PodTemplate): JsonObject {
