@@ -14,8 +14,8 @@ interface Labels {
 }
 
 /** What is stored never changes, and is looked at again at many commits. */
-function remembered<T>(read: (object: KubernetesObject) => T): (object: KubernetesObject) => T {
-  const known = new WeakMap<KubernetesObject, { readonly truth: T }>();
+function remembered<O extends object, T>(read: (object: O) => T): (object: O) => T {
+  const known = new WeakMap<O, { readonly truth: T }>();
   return (object) => {
     const found = known.get(object);
     if (found !== undefined) return found.truth;
@@ -53,15 +53,17 @@ interface RouteStatus {
   }[];
 }
 
+const recordPrefix = 'haldane.dev/canary-';
+
 export const routeTruth = remembered((object: KubernetesObject): RouteTruth => {
   const { rules } = object.spec as unknown as Pick<RouteTruth, 'rules'>;
   const { parents = [] } = (object.status ?? {}) as RouteStatus;
   const refs = rules[0]?.backendRefs ?? [];
   const shares = rules.flatMap(({ backendRefs }) => shareOf(backendRefs) ?? []);
   const canary = rules.flatMap(({ backendRefs }) => backendRefs).find(isCanary);
-  const [text] = Object.entries(object.metadata.annotations ?? {})
-    .filter(([key]) => key.startsWith('haldane.dev/canary-'))
-    .map(([, value]) => value);
+  const { annotations = {} } = object.metadata;
+  const text =
+    annotations[Object.keys(annotations).find((key) => key.startsWith(recordPrefix)) ?? ''];
   return {
     rules,
     refs,
@@ -191,6 +193,9 @@ export const setTruth = remembered((object: KubernetesObject): SetTruth => {
   };
 });
 
+/** The store gives the same list as long as nothing in it changes. */
+const setTruths = remembered((sets: readonly KubernetesObject[]) => sets.map(setTruth));
+
 export interface DeploymentTruth {
   readonly annotations: Labels;
   readonly enabled: boolean;
@@ -277,7 +282,7 @@ export function viewOf(cluster: EmbeddedCluster, namespace: string, name: string
     }[];
   return {
     deployment: () => map(one('apps/v1', 'deployments', name), deploymentTruth),
-    sets: () => all('apps/v1', 'replicasets').map(setTruth),
+    sets: () => setTruths(all('apps/v1', 'replicasets')),
     route: () => map(one('gateway.networking.k8s.io/v1', 'httproutes', name), routeTruth),
     ready: (service) =>
       all('discovery.k8s.io/v1', 'endpointslices')

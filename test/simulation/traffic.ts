@@ -127,8 +127,9 @@ export function createTraffic(options: TrafficOptions): Traffic {
   const collect = () => {
     if (!state.running) return;
     account();
-    for (const [name, counted] of books.counters) {
-      const row = { time: clock.now(), ...counted };
+    const time = clock.now();
+    for (const [name, { total, bad, slow }] of books.counters) {
+      const row = { time, total, bad, slow };
       const rows = samples.get(name);
       if (rows === undefined) samples.set(name, [row]);
       else rows.push(row);
@@ -308,17 +309,19 @@ function within(rows: readonly Sample[], from: number, at: number): readonly Sam
 }
 
 function errorsOf(arm: Arm, name: string, pod: string, rows: readonly Sample[]): readonly Series[] {
-  const one = { arm, bound: undefined, pod, times: rows.map(({ time }) => time) };
+  const times = rows.map(({ time }) => time);
   const good = rows.map(({ total, bad }) => total - bad);
+  const bad = rows.map((row) => row.bad);
+  const bound = undefined;
   return [
-    { ...one, key: `${name} good`, bad: false, values: good },
-    { ...one, key: `${name} bad`, bad: true, values: rows.map(({ bad }) => bad) },
+    { arm, bound, pod, times, key: `${name} good`, bad: false, values: good },
+    { arm, bound, pod, times, key: `${name} bad`, bad: true, values: bad },
   ];
 }
 
 /** Nine of ten answers that are not slow take less than a tenth of a second. */
 function histogramOf(arm: Arm, name: string, rows: readonly Sample[]): readonly Series[] {
-  const one = { arm, bad: false, pod: '', times: rows.map(({ time }) => time) };
+  const times = rows.map(({ time }) => time);
   const below: readonly (readonly [number, (row: Sample) => number])[] = [
     [0.1, ({ total, slow }) => Math.floor((total - slow) * 0.9)],
     [0.5, ({ total, slow }) => total - slow],
@@ -326,7 +329,8 @@ function histogramOf(arm: Arm, name: string, rows: readonly Sample[]): readonly 
     [Number.POSITIVE_INFINITY, ({ total }) => total],
   ];
   return below.map(([bound, count]) => {
-    return { ...one, bound, key: `${name} le=${bound}`, values: rows.map(count) };
+    const values = rows.map(count);
+    return { arm, bound, pod: '', times, key: `${name} le=${bound}`, bad: false, values };
   });
 }
 

@@ -145,6 +145,8 @@ export class World {
   readonly #config;
   readonly #checks;
   readonly #options: WorldOptions;
+  /** Whether it is at rest, at the revision that was asked of last. */
+  #rest: { readonly revision: number; readonly holds: boolean } | undefined;
   #refused: 'Accepted' | 'ResolvedRefs' | undefined;
 
   /**
@@ -385,8 +387,14 @@ export class World {
     return this.history.at(-1)?.weight ?? 0;
   }
 
-  /** Nothing of a rollout is left on any object. */
+  /** Nothing of a rollout is left on any object. Asked at every timer, and most change nothing. */
   isAtRest(): boolean {
+    const { revision } = this.cluster.server.store;
+    if (this.#rest?.revision !== revision) this.#rest = { revision, holds: this.#looksAtRest() };
+    return this.#rest.holds;
+  }
+
+  #looksAtRest(): boolean {
     const marks = Object.keys(this.deployment()?.metadata.annotations ?? {});
     const [route] = this.cluster.list('gateway.networking.k8s.io/v1', 'httproutes', this.namespace);
     const sets = this.cluster.list('apps/v1', 'replicasets', this.namespace);
