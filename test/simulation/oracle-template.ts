@@ -16,7 +16,9 @@ export function onTemplate(
   if (before.version === after.version) return;
   const rejected = new Set(before.rejected.map(({ revision }) => revision));
   const begun = [...book.rollouts.values()].filter(({ version }) => version === before.version);
-  const mayGo = begun.some(({ revision }) => !before.enabled || rejected.has(revision));
+  // A template that is marked is known, and may have no ReplicaSet yet.
+  const isKnown = begun.length > 0 || before.annotations['haldane.dev/rollout'] !== undefined;
+  const mayGo = before.enabled ? begun.some(({ revision }) => rejected.has(revision)) : isKnown;
   if (!mayGo) say(book, 'I12 template', `${before.version} was taken back unasked`);
   const sets = book.view.sets();
   if (!sets.some(({ version, replicas }) => version === after.version && replicas > 0))

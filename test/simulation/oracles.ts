@@ -557,7 +557,7 @@ function isDeserved(rule: string, set: SetTruth, book: Book): boolean {
 const raisedByHand = 'S1 steps: what a hand has raised stays so';
 const raisedRejected = 'S4 rejected: what a hand has raised of a rejected revision stays so';
 const ledAmiss = 'I10 order: the Service goes on leading to a canary that the route gives less';
-/** Of what others do some can be undone only once a process is there. */
+/** Some of what others do can be undone only once a process is there, and in no pause. */
 const undoneLater = new Set([raisedByHand, raisedRejected, ledAmiss]);
 
 function lasting(book: Book): void {
@@ -565,16 +565,16 @@ function lasting(book: Book): void {
   const route = book.view.route();
   const weight = route?.weight ?? 0;
   const set = canaryOf(book, route?.record?.revision);
-  const state = set?.state;
-  const step = state === undefined || state === 'unreadable' ? 0 : state.step.to;
+  const state = typeof set?.state === 'object' ? set.state : undefined;
+  const step = state?.step.to ?? 0;
   const live = book.view.deployment()?.enabled === true;
   const isBare = live && set?.bare === true;
   const isAbove = isBare && weight > step;
   const isRejected = weight > 0 && book.rejected.has(route?.record?.revision ?? '');
   const states: readonly (readonly [name: string, holds: boolean])[] = [
-    ['S13 state: weight without readable state', live && weight > 0 && typeof state !== 'object'],
+    ['S13 state: weight without readable state', live && weight > 0 && state === undefined],
     ['S1 steps: weight above the recorded step', isAbove && !book.raisedByHand],
-    [raisedByHand, isAbove && book.raisedByHand],
+    [raisedByHand, isAbove && book.raisedByHand && !state?.pause],
     [ledAmiss, isBare && weight < 100 && book.view.service('web')?.pin === set.hash],
     [
       'I1 endpoints: weight for a canary without ready pods',

@@ -85,6 +85,7 @@ test.each([
   [80_000_573, 2, 10, 'a hand lowers what a hand has raised, and it is still too much'],
   [920_013_103, 20, 20, 'a hand takes its own lowering back before anybody is there to see it'],
   [950_000_146, 0, 9, 'a template changes while a pass waits for an answer'],
+  [1_485_288_179, 20, 20, 'what a hand has raised stays so in a long pause'],
   [950_012_972, 20, 20, 'the end of a canary is told by no event'],
   [950_006_285, 20, 20, 'a canary of more pods is asked for, and that lands after more still'],
 ])('seed %i, its first %i acts and %i faults: %s', async (seed, acts, faults) => {
