@@ -115,9 +115,10 @@ function failed(
   queue: WorkQueue,
 ): void {
   const operating = isOperatingError(error);
-  if (isOperatingError(error, 'KUBERNETES_CONFLICT') && (memory?.conflicts ?? 0) < 5) {
+  const isQuick = memory !== undefined && memory.conflicts < 5;
+  if (isOperatingError(error, 'KUBERNETES_CONFLICT') && isQuick) {
     // Somebody was quicker: the watch brings the news in milliseconds.
-    if (memory !== undefined) memory.conflicts += 1;
+    memory.conflicts += 1;
     queue.addAfter(key, millis(20));
   } else {
     queue.retry(key, millis(operating ? (error.retryAfterMillis ?? 0) : 0));

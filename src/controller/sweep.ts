@@ -3,6 +3,7 @@ import { pinAnnotation, pinKey } from '../rollout/snapshot.ts';
 import { recordedUids } from '../traffic-providers/route-record.ts';
 import { unlessGone } from './outdated.ts';
 import type { Parts } from './parts.ts';
+import { written } from './write-object.ts';
 
 /**
  * Takes our marks off routes and Services whose Deployment no longer exists. The garbage collector
@@ -16,7 +17,8 @@ export async function sweep(namespace: string, parts: Parts, signal: AbortSignal
     for (const uid of recordedUids(route.raw).filter(isGone)) {
       const patch = effects.providers[route.kind].restore(route.raw, uid);
       const ref = { resource: resources.httpRoutes, namespace, name: route.name };
-      await unlessGone(effects.client.mergePatch(ref, patch, {}, signal).then(effects.accept));
+      const request = effects.client.mergePatch(ref, patch, {}, signal);
+      await unlessGone(written(ref, request, effects, signal));
     }
   }
   for (const service of cluster.services.inNamespace(namespace)) {
@@ -28,8 +30,7 @@ export async function sweep(namespace: string, parts: Parts, signal: AbortSignal
     };
     const ref = { resource: resources.services, namespace, name: service.name };
     const { resourceVersion } = service;
-    await unlessGone(
-      effects.client.mergePatch(ref, patch, { resourceVersion }, signal).then(effects.accept),
-    );
+    const request = effects.client.mergePatch(ref, patch, { resourceVersion }, signal);
+    await unlessGone(written(ref, request, effects, signal));
   }
 }

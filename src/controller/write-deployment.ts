@@ -15,6 +15,7 @@ import {
 } from '../rollout/snapshot.ts';
 import type { Effects } from './effects.ts';
 import { outdated } from './outdated.ts';
+import { written } from './write-object.ts';
 
 /** Rejections remembered on the Deployment; the oldest are forgotten. */
 const rememberedRejections = 5;
@@ -154,14 +155,11 @@ export async function setProgressing(
       ? { op: 'add', path: `/status/conditions/${conditions.length === 0 ? '' : '-'}`, value }
       : { op: 'replace', path: `/status/conditions/${index}`, value };
   const whole: JsonPatchOperation = { op: 'add', path: '/status/conditions', value: [value] };
-  effects.accept(
-    await effects.client.jsonPatch(
-      deploymentRef(s),
-      [conditions.length === 0 ? whole : operation],
-      { uid, resourceVersion, subresource: 'status' },
-      signal,
-    ),
-  );
+  const ref = deploymentRef(s);
+  const preconditions = { uid, resourceVersion, subresource: 'status' } as const;
+  const operations = [conditions.length === 0 ? whole : operation];
+  const request = effects.client.jsonPatch(ref, operations, preconditions, signal);
+  await written(ref, request, effects, signal);
 }
 
 /**
@@ -232,7 +230,9 @@ async function patchDeployment(
 ): Promise<void> {
   const { uid, resourceVersion } = s.deployment;
   const preconditions = atVersion ? { uid, resourceVersion } : { uid };
-  effects.accept(await effects.client.mergePatch(deploymentRef(s), patch, preconditions, signal));
+  const ref = deploymentRef(s);
+  const request = effects.client.mergePatch(ref, patch, preconditions, signal);
+  await written(ref, request, effects, signal);
 }
 
 async function jsonPatch(
@@ -243,7 +243,8 @@ async function jsonPatch(
 ): Promise<void> {
   const { uid, resourceVersion } = s.deployment;
   const ref = deploymentRef(s);
-  effects.accept(await effects.client.jsonPatch(ref, operations, { uid, resourceVersion }, signal));
+  const request = effects.client.jsonPatch(ref, operations, { uid, resourceVersion }, signal);
+  await written(ref, request, effects, signal);
 }
 
 const deploymentRef = (s: Snapshot) => ({

@@ -9,6 +9,7 @@ import { confirmRecord } from './confirm-canary.ts';
 import type { Effects } from './effects.ts';
 import { outdated, unlessGone } from './outdated.ts';
 import { isAskedOtherwise, readUnchanged } from './read-deployment.ts';
+import { readAgain, written } from './write-object.ts';
 
 /** A cut is repeated on conflict this often within one pass; then the pass itself is repeated. */
 const cutTries = 8;
@@ -179,11 +180,11 @@ export async function cut(
     const patch = found.provider.lower(raw, s.deployment.uid, percent(0), lasting(is, mark));
     if (Object.keys(patch).length === 0) return;
     try {
-      await send(raw, patch, effects, signal);
+      effects.accept(await request(raw, patch, effects, signal));
       return;
     } catch (error) {
       if (left === 0 || !isOperatingError(error, 'KUBERNETES_CONFLICT')) throw error;
-      raw = await effects.client.get(refOf(raw), signal);
+      raw = await readAgain(refOf(raw), effects, signal);
     }
   }
 }
@@ -218,13 +219,8 @@ const refOf = (raw: RawObject) => ({
   name: raw.metadata.name,
 });
 
-async function send(
-  raw: RawObject,
-  patch: object,
-  effects: Effects,
-  signal: AbortSignal,
-): Promise<void> {
-  effects.accept(
-    await effects.client.mergePatch(refOf(raw), patch, { uid: raw.metadata.uid ?? '' }, signal),
-  );
-}
+const send = (raw: RawObject, patch: object, effects: Effects, signal: AbortSignal) =>
+  written(refOf(raw), request(raw, patch, effects, signal), effects, signal);
+
+const request = (raw: RawObject, patch: object, effects: Effects, signal: AbortSignal) =>
+  effects.client.mergePatch(refOf(raw), patch, { uid: raw.metadata.uid ?? '' }, signal);

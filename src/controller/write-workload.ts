@@ -34,6 +34,7 @@ import {
   readUnchanged,
 } from './read-deployment.ts';
 import { resumeNatively } from './write-deployment.ts';
+import { readAgain, unlessOutdated, written } from './write-object.ts';
 import { confirmAllToCanary, confirmLowered, confirmUnlisted } from './write-route.ts';
 
 export async function deleteReplicaSet(
@@ -56,7 +57,8 @@ async function deleteSeen(
   signal: AbortSignal,
 ): Promise<void> {
   try {
-    await effects.client.deleteObject(ref, { uid }, signal);
+    const request = effects.client.deleteObject(ref, { uid }, signal);
+    await unlessOutdated(ref, request, effects, signal);
   } catch (error) {
     if (!isOperatingError(error, 'KUBERNETES_NOT_FOUND')) throw error;
     const { resource, namespace = '', name } = ref;
@@ -147,10 +149,10 @@ export async function pinService(
     metadata: { annotations: { [pinAnnotation]: podHash === null ? null : s.deployment.uid } },
     spec: { selector: { [pinKey]: podHash } },
   };
+  const ref = serviceRef(s);
   const { uid, resourceVersion } = service;
-  effects.accept(
-    await effects.client.mergePatch(serviceRef(s), patch, { uid, resourceVersion }, signal),
-  );
+  const request = effects.client.mergePatch(ref, patch, { uid, resourceVersion }, signal);
+  await written(ref, request, effects, signal);
 }
 
 /**
@@ -226,15 +228,10 @@ export async function adoptCanary(
     Number(set?.annotations[revisionAnnotation] ?? 0),
   );
   const patch = adoptionPatch(s.deployment, canary, Math.max(...numbers) + 1, encodeState(state));
+  const ref = replicaSetRef(s, canary.name);
   const { uid, resourceVersion } = canary;
-  effects.accept(
-    await effects.client.mergePatch(
-      replicaSetRef(s, canary.name),
-      patch,
-      { uid, resourceVersion },
-      signal,
-    ),
-  );
+  const request = effects.client.mergePatch(ref, patch, { uid, resourceVersion }, signal);
+  await written(ref, request, effects, signal);
 }
 
 export async function scaleReplicaSet(
@@ -246,10 +243,9 @@ export async function scaleReplicaSet(
   const target = s.active.find((set) => set.name === action.name);
   if (target === undefined) throw outdated(`ReplicaSet ${action.name}`);
   const patch = { spec: { replicas: action.replicas } };
+  const ref = replicaSetRef(s, target.name);
   const { uid } = target;
-  effects.accept(
-    await effects.client.mergePatch(replicaSetRef(s, target.name), patch, { uid }, signal),
-  );
+  await written(ref, effects.client.mergePatch(ref, patch, { uid }, signal), effects, signal);
 }
 
 export async function clearState(
@@ -259,10 +255,9 @@ export async function clearState(
 ): Promise<void> {
   const canary = canaryOf(s);
   const patch = { metadata: { annotations: { [stateAnnotation]: null } } };
+  const ref = replicaSetRef(s, canary.name);
   const { uid } = canary;
-  effects.accept(
-    await effects.client.mergePatch(replicaSetRef(s, canary.name), patch, { uid }, signal),
-  );
+  await written(ref, effects.client.mergePatch(ref, patch, { uid }, signal), effects, signal);
 }
 
 /**
@@ -308,8 +303,7 @@ async function createOnce(
     if (!isOperatingError(error, 'KUBERNETES_ALREADY_EXISTS')) throw error;
     const { name } = (body as RawObject).metadata;
     const ref = { resource, namespace: s.deployment.namespace, name };
-    const accept = effects.beginRead(resource.kind);
-    accept(await effects.client.get(ref, signal));
+    await readAgain(ref, effects, signal);
   }
 }
 
@@ -329,9 +323,9 @@ async function patchCanary(
   const test: JsonPatchOperation[] =
     seen === undefined ? [] : [{ op: 'test', path: statePath, value: seen }];
   const ref = replicaSetRef(s, canary.name);
-  effects.accept(
-    await effects.client.jsonPatch(ref, [...test, ...operations], { uid: canary.uid }, signal),
-  );
+  const { uid } = canary;
+  const request = effects.client.jsonPatch(ref, [...test, ...operations], { uid }, signal);
+  await written(ref, request, effects, signal);
 }
 
 /** JSON Pointer (RFC 6901). */

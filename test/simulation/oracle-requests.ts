@@ -4,10 +4,7 @@ import type { RouteTruth, SetTruth } from './oracle-view.ts';
 
 // What our processes knew when they asked for what comes true later.
 
-/**
- * A deletion that is refused so often within ten seconds is asked for without any pause. Writes on
- * an object whose event was lost still are: see the limits in the README.
- */
+/** What is refused so often within ten seconds is asked for without any pause. */
 const mostRefusals = 50;
 
 const nothing = (): void => undefined;
@@ -41,7 +38,6 @@ export function followRequests(book: Book): void {
   };
   const refusals = new Map<string, number>();
   const hearRefusal = ({ method, path }: KubernetesRequest) => {
-    if (method !== 'DELETE') return;
     const key = `${Math.floor(clock.monotonic() / 10_000)} ${method} ${path}`;
     const count = (refusals.get(key) ?? 0) + 1;
     refusals.set(key, count);

@@ -32,7 +32,8 @@ async function markAfter(unseen: RouteMark): Promise<RouteMark | undefined> {
     lower: (of: unknown, _uid: string, _weight: number, mark: RouteMark) => ({ of, mark }),
   };
   const providers = { httproute: provider };
-  const effects = { client, accept: noop, rawRoute: () => stale, providers };
+  const beginRead = () => noop;
+  const effects = { client, accept: noop, beginRead, rawRoute: () => stale, providers };
   const s = aSnapshot({ route: seen });
   const { signal } = new AbortController();
   await cut(aMark('withdrawn'), s, effects as unknown as Effects, signal);
