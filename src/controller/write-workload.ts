@@ -7,7 +7,7 @@ import {
   firstReplicaSet,
 } from '../kubernetes/canary-workload.ts';
 import type { JsonPatchOperation } from '../kubernetes/client.ts';
-import { revisionAnnotation, stateAnnotation } from '../kubernetes/objects.ts';
+import { revisionAnnotation, serviceView, stateAnnotation } from '../kubernetes/objects.ts';
 import { type RawObject, recordAt } from '../kubernetes/raw-object.ts';
 import { type Resource, resources } from '../kubernetes/resources.ts';
 import { templateHash } from '../kubernetes/template.ts';
@@ -156,11 +156,23 @@ export async function pinService(
 }
 
 /**
+ * Before a canary gets its first pods: they would be the user's Service's, too, where that is tied
+ * to stable no more and the watch has not told.
+ * @throws KUBERNETES_CONFLICT when the Service leads elsewhere than was seen
+ */
+async function confirmPin(s: Snapshot, effects: Effects, signal: AbortSignal): Promise<void> {
+  const { service } = s;
+  if (service === undefined) return;
+  const is = serviceView(await readAgain(serviceRef(s), effects, signal));
+  if (is.selector[pinKey] !== service.selector[pinKey]) throw outdated(`Service ${service.name}`);
+}
+
+/**
  * Fewer pods for a canary that has requests are for the Deployment as it is: what a watch that is
  * behind tells of it may be long over. More or fewer, they go from those that were seen, or a write
  * that lands after its time-out takes away what a later one has added.
- * @throws KUBERNETES_CONFLICT when the Deployment asks for something else by now, or the canary has
- * other replicas than were seen
+ * @throws KUBERNETES_CONFLICT when the Deployment asks for something else by now, the canary has
+ * other replicas than were seen, or the Service leads elsewhere
  */
 export async function scaleCanary(
   action: { readonly replicas: number; readonly outcome?: Outcome },
@@ -172,6 +184,7 @@ export async function scaleCanary(
   const path = '/spec/replicas';
   const scale: JsonPatchOperation[] = [{ op: 'replace', path, value: action.replicas }];
   const [isFewer, serves] = [action.replicas < replicas, routeWeight(s) > 0];
+  if (replicas === 0) await confirmPin(s, effects, signal);
   if (isFewer && serves) await readUnchanged(s, effects, signal);
   if (!isFewer || serves) scale.unshift({ op: 'test', path, value: replicas });
   const state = stateOf(s);

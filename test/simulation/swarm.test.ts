@@ -88,6 +88,7 @@ test.each([
   [1_485_288_179, 20, 20, 'what a hand has raised stays so in a long pause'],
   [950_012_972, 20, 20, 'the end of a canary is told by no event'],
   [950_006_285, 20, 20, 'a canary of more pods is asked for, and that lands after more still'],
+  [875_994_477, 20, 20, 'a standby that leads has not heard that the Service leads everywhere'],
   [875_992_100, 20, 20, 'the event of a gateway’s status is lost, and the route is to be written'],
   [875_991_841, 20, 20, 'the Service of a deleted Deployment is freed, and an event of it is lost'],
 ])('seed %i, its first %i acts and %i faults: %s', async (seed, acts, faults) => {
@@ -299,7 +300,7 @@ test('a stale list shows a new leader the route without its canary, which is to 
     faults: [
       { kind: 'prometheus', code: 'unreachable', span: { from: 39, to: 26_304 } },
       { kind: 'crash', write: 11, moment: 'before' },
-      { kind: 'read', nth: 11, fault: { kind: 'stale', age: 27 } },
+      { kind: 'read', nth: 12, fault: { kind: 'stale', age: 27 } },
     ],
   });
   expect(told.transcript.join('\n')).toMatch(/FAULT GET .*\/httproutes: stale 27/);
