@@ -4,15 +4,18 @@ import { Search } from '../../test/simulation/model/search.ts';
 // Model check of the real `decide` and `nextWrite`: two leaders, Kubernetes, people and faults,
 // breadth first. `npm run bench:model -- STATES` for another number of states in each run.
 
-const states = Number(process.argv[2] ?? 160_000);
+const states = Number(process.argv[2] ?? 400_000);
 const runs = [
   { mode: 'on-change', userEdits: 1, requests: 0, faults: 0 },
   { mode: 'on-change', userEdits: 2, requests: 0, faults: 0 },
   { mode: 'on-change', userEdits: 1, requests: 1, faults: 0 },
+  { mode: 'on-change', userEdits: 1, requests: 0, faults: 1 },
   { mode: 'on-change', userEdits: 2, requests: 1, faults: 1 },
   { mode: 'at-rest', userEdits: 1, requests: 0, faults: 0 },
   { mode: 'at-rest', userEdits: 2, requests: 0, faults: 0 },
   { mode: 'at-rest', userEdits: 1, requests: 0, faults: 1 },
+  { mode: 'at-rest', userEdits: 1, requests: 1, faults: 1 },
+  { mode: 'at-rest', userEdits: 1, requests: 0, faults: 2 },
   { mode: 'at-rest', userEdits: 2, requests: 1, faults: 1 },
 ] as const;
 

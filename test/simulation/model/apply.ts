@@ -1,4 +1,6 @@
 import type { Action } from '../../../src/rollout/action.ts';
+import { lasting } from '../../../src/rollout/route-mark.ts';
+import type { RouteMark } from '../../../src/rollout/views.ts';
 import {
   type Cluster,
   canaryIndex,
@@ -8,9 +10,11 @@ import {
   type Recorded,
   replaced,
   stableIndex,
+  stateAt,
+  targetOf,
   templates,
 } from './cluster-state.ts';
-import { recordedOf } from './snapshot-of.ts';
+import { isNewRaise, recordedOf, routeOf as routeOfModel } from './snapshot-of.ts';
 
 // What one write does to the cluster, and what the API server refuses: the preconditions are those
 // of `src/controller/write-*.ts`. `seen` is what the writer looked at, `now` what is there.
@@ -61,7 +65,15 @@ const deploymentOf = (c: Cluster): string =>
   ].join();
 
 const routeOf = (c: Cluster): string =>
-  [c.record, c.routeMark, c.markOf, c.weight, c.route === 'in-force' ? 'accepted' : c.route].join();
+  [
+    c.record,
+    c.routeMark,
+    c.markOf,
+    c.markFrom,
+    c.made,
+    c.weight,
+    c.route === 'in-force' ? 'accepted' : c.route,
+  ].join();
 
 /** The state after the write; undefined when it is refused or changes nothing. */
 export function apply(
@@ -87,13 +99,16 @@ export function apply(
     case 'fence-route':
     case 'cut-route':
     case 'restore-route':
-      return onRoute(action, seen, now, is(changed.route));
+      return onRoute(action, seen, now, since);
     case 'pin-service':
-      return is(changed.service)
-        ? undefined
-        : { ...now, pin: pinOf(action.podHash), drained: false };
+      if (is(changed.service)) return undefined;
+      // Before the canary gets the Service, too, the route is read.
+      if (isBareCanary(action.podHash, seen) && now.weight < 100) return undefined;
+      return { ...now, pin: pinOf(action.podHash), drained: false };
     case 'unpin-service':
-      return is(changed.service) ? undefined : { ...now, pin: '', drained: false };
+      if (is(changed.service)) return undefined;
+      if (canaryIndex(seen) < 0 && marksOf(now) !== marksOf(seen)) return undefined;
+      return { ...now, pin: '', drained: false };
     case 'create-canary-service':
       return { ...now, services: now.services | (1 << revisionOf(seen)) };
     case 'delete-canary-service': {
@@ -102,12 +117,16 @@ export function apply(
       // Of a leftover the ReplicaSet is read first.
       const isLeftover = revision !== revisionOf(seen) || canaryIndex(seen) < 0;
       if (isLeftover && oursAt(now, revision)?.state !== undefined) return undefined;
+      if (now.record === revision) return undefined;
       return { ...now, services: now.services & ~(1 << revision) };
     }
     default:
       return onDeployment(action, seen, now, is(changed.deployment));
   }
 }
+
+const isBareCanary = (podHash: string, seen: Cluster): boolean =>
+  oursAt(seen, indexOf(podHash))?.kind === 'bare';
 
 const pinOf = (podHash: string): string =>
   podHash.startsWith('native-') ? podHash : `ours-${podHash}`;
@@ -143,17 +162,24 @@ function onSets(action: OnSets, seen: Cluster, now: Cluster, since: number): Clu
   switch (action.kind) {
     case 'record': {
       if (isStale) return undefined;
+      const isForHand = action.state.pause?.by === 'route' && stateIn(set)?.paused === false;
+      if (isForHand && !isHandStill(seen, now)) return undefined;
       const delivered = set.state === 'unreadable' ? 0 : set.state.delivered;
       const state = recordedOf(action.state, delivered);
       // What was counted stays until the weight is in force; nothing is suspected before that.
       const begins = state.inForce && !(stateIn(set)?.inForce ?? false);
       const evidence = begins ? ({ verdict: 'none', flinch: '' } as const) : {};
       const flinch = state.inForce ? {} : ({ flinch: '' } as const);
-      return { ...withOurs(now, canary, { ...set, state }), ...evidence, ...flinch };
+      const made = now.made && !state.inForce && !isNewRaise(action.state);
+      return { ...withOurs(now, canary, { ...set, state }), ...evidence, ...flinch, made };
     }
     case 'scale-canary': {
       if (isStale) return undefined;
       const { replicas } = action;
+      const before = oursAt(seen, canary)?.replicas ?? 0;
+      if (before === 0 && now.pin !== seen.pin) return undefined;
+      if (replicas < before && seen.weight > 0 && specOf(now) !== specOf(seen)) return undefined;
+      if ((replicas > before || seen.weight > 0) && set.replicas !== before) return undefined;
       const available = Math.min(set.available, replicas);
       const trouble = replicas === 0 ? 'none' : set.trouble;
       const ended = action.outcome !== undefined && set.state !== 'unreadable';
@@ -163,6 +189,7 @@ function onSets(action: OnSets, seen: Cluster, now: Cluster, since: number): Clu
     case 'adopt-canary': {
       if (isOther || (since & changed.canary) !== 0) return undefined;
       const fits = now.paused && now.replicas === set.replicas && now.template === seen.template;
+      if (isDecidedOtherwise(seen, now) || now.weight < 100) return undefined;
       return fits ? withOurs(now, canary, { ...set, kind: 'released' }) : undefined;
     }
     case 'clear-state': {
@@ -182,11 +209,39 @@ function onSets(action: OnSets, seen: Cluster, now: Cluster, since: number): Clu
       if (isOutdated || oursAt(now, seen.template) !== undefined) return undefined;
       const state = firstRecord(Math.min(action.state.attempt, 2));
       const fresh: Ours = { kind: 'bare', replicas: 0, available: 0, trouble: 'none', state };
-      return withOurs(now, seen.template, fresh);
+      const evidence = { verdict: 'none', flinch: '' } as const;
+      return { ...withOurs(now, seen.template, fresh), ...evidence, made: false };
     }
     case 'bootstrap':
       return bootstrapped(seen, now, (since & changed.deployment) !== 0);
   }
+}
+
+/** What a generation tells of. */
+const specOf = ({ template, replicas, paused }: Cluster): string =>
+  [template, replicas, paused].join();
+
+/** Somebody has opted out or asked for something since, or has rejected a revision. */
+const isDecidedOtherwise = (seen: Cluster, now: Cluster): boolean =>
+  seen.optedIn !== now.optedIn ||
+  seen.rejected !== now.rejected ||
+  (now.request !== undefined && seen.request?.verb !== now.request.verb);
+
+/** Our marks on the Deployment. */
+const marksOf = (c: Cluster): string =>
+  [c.optedIn, c.mark, c.markAttempt, c.pausedAtRest, c.rejected, c.request?.verb].join();
+
+/** What a pause for somebody's hand rests upon is read once more. */
+const isHandStill = (seen: Cluster, now: Cluster): boolean =>
+  seen.weight === now.weight && marksOf(seen) === marksOf(now);
+
+/** A deadline rests upon what did not come, and is read once more. */
+function isReasonStill(rule: string, seen: Cluster, now: Cluster): boolean {
+  if (rule === 'routeRefused') return now.route.startsWith('refused');
+  const canary = canaryIndex(seen);
+  return (
+    rule !== 'podsNotReady' || oursAt(seen, canary)?.available === oursAt(now, canary)?.available
+  );
 }
 
 const stateIn = ({ state }: Ours): Recorded | undefined =>
@@ -222,29 +277,24 @@ function bootstrapped(seen: Cluster, now: Cluster, isStale: boolean): Cluster | 
 
 type OnRoute = Extract<Action, { readonly kind: `${string}-route` }>;
 
-function onRoute(
-  action: OnRoute,
-  seen: Cluster,
-  now: Cluster,
-  isStale: boolean,
-): Cluster | undefined {
+function onRoute(action: OnRoute, seen: Cluster, now: Cluster, since: number): Cluster | undefined {
   const written = { route: 'written', verdict: 'none', flinch: '' } as const;
   const canary = canaryIndex(seen);
   if (action.kind === 'cut-route') {
     // Never refused: it is repeated on whatever the route has become.
-    if (now.record < 0) return undefined;
-    const kind = action.mark.kind as Cluster['routeMark'];
-    const markOf = indexOf(action.mark.revision);
-    return { ...now, ...written, weight: 0, routeMark: kind, markOf, byHand: false };
+    if (now.record < 0 || !isReasonStill(action.mark.rule, seen, now)) return undefined;
+    const mark = lasting(routeOfModel(now).route, action.mark);
+    return { ...now, ...written, weight: 0, ...markedBy(mark), byHand: false };
   }
-  if (isStale) return undefined;
+  if ((since & changed.route) !== 0) return undefined;
   switch (action.kind) {
     case 'attach-route':
       return {
         ...now,
         ...written,
         record: canary,
-        routeMark: '',
+        ...unmarked,
+        made: false,
         weight: 0,
         // The first weight needs no pass, and a person may have asked for all of it.
         earned: now.request?.verb === 'promote' ? now.earned : 1,
@@ -252,7 +302,15 @@ function onRoute(
       };
     case 'shift-route':
       if (seen.weight !== action.from || now.record < 0) return undefined;
-      return { ...now, ...written, weight: action.to, routeMark: '', byHand: false };
+      if (!isConfirmed(action, seen, now, since)) return undefined;
+      return {
+        ...now,
+        ...written,
+        weight: action.to,
+        ...unmarked,
+        made: isMadeBy(action, seen, now, since),
+        byHand: false,
+      };
     case 'flinch-route':
       if (now.weight <= action.to) return undefined;
       return {
@@ -262,13 +320,50 @@ function onRoute(
         routeMark: action.mark.pod === undefined ? 'flinch' : 'sick',
         podRestarted: false,
         markOf: canary,
+        markFrom: -1,
         byHand: false,
       };
     case 'fence-route':
-      return now.record < 0 ? undefined : { ...now, routeMark: 'paused', markOf: canary };
+      if (now.record < 0) return undefined;
+      const routeMark = action.mark.rule === 'weightChangedByHand' ? 'hand' : 'paused';
+      return { ...now, routeMark, markOf: canary, markFrom: -1 };
     case 'restore-route':
-      return { ...now, ...written, record: -1, routeMark: '', weight: 0, byHand: false };
+      return { ...now, ...written, record: -1, ...unmarked, made: false, weight: 0, byHand: false };
   }
+}
+
+const unmarked = { routeMark: '', markOf: 0, markFrom: -1 } as const;
+
+const markedBy = ({ kind, revision, from }: RouteMark) => ({
+  routeMark: kind,
+  markOf: indexOf(revision),
+  markFrom: from ?? -1,
+});
+
+/** What a shift rests upon is read once more: a raise the Deployment, a lowering the record. */
+function isConfirmed(
+  { from, to }: { readonly from: number; readonly to: number },
+  seen: Cluster,
+  now: Cluster,
+  since: number,
+): boolean {
+  if (to < from) return (since & changed.state) === 0;
+  return specOf(seen) === specOf(now) && !isDecidedOtherwise(seen, now);
+}
+
+/**
+ * A raise tells the route which record it is of. Where the record has changed since, it may be an
+ * older one with the same numbers, or the same one with a pause: then it counts as not made.
+ */
+function isMadeBy(
+  { to }: { readonly to: number },
+  seen: Cluster,
+  now: Cluster,
+  since: number,
+): boolean {
+  const recorded = stateAt(seen, canaryIndex(seen));
+  if (recorded === undefined || targetOf(recorded) !== to) return now.made;
+  return !recorded.inForce && (since & (changed.state | changed.identity)) === 0;
 }
 
 type OnDeployment = Exclude<

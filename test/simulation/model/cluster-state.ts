@@ -6,6 +6,16 @@ export const templates = ['aa', 'bb', 'cc'] as const;
 /** Weights a route may carry, percent; the second is where a flinch or a hand puts it. */
 export const weights = [0, 5, 10, 50, 100] as const;
 export const steps = [10, 50] as const;
+const routeMarks = [
+  '',
+  'rejected',
+  'withdrawn',
+  'flinch',
+  'paused',
+  'hand',
+  'sick',
+  'overdue',
+] as const;
 /** Positions on the ladder: nothing, each step, everything. */
 export const ladder = [0, ...steps, 100] as const;
 
@@ -66,9 +76,16 @@ export interface Cluster {
   readonly services: number;
   /** Template that the route's record names; −1 without. */
   readonly record: number;
-  /** `sick`: one pod is to be restarted; `overdue`: it should have been long ago. */
-  readonly routeMark: '' | 'rejected' | 'withdrawn' | 'flinch' | 'paused' | 'sick' | 'overdue';
+  /**
+   * `sick`: one pod is to be restarted; `overdue`: it should have been long ago; `hand`: of a pause
+   * for somebody's hand.
+   */
+  readonly routeMark: (typeof routeMarks)[number];
   readonly markOf: number;
+  /** What a withdrawal has found, percent; −1 where its mark does not say. */
+  readonly markFrom: number;
+  /** The raise that the route tells of is the one that is recorded. */
+  readonly made: boolean;
   readonly weight: number;
   readonly route: 'written' | 'accepted' | 'in-force' | 'refused' | 'refused-long';
   /** The endpoints of the Service have been as they should for the drain time. */
@@ -120,6 +137,8 @@ export const atRest = (mode: Cluster['mode'], budgets: Budgets): Cluster => ({
   record: -1,
   routeMark: '',
   markOf: 0,
+  markFrom: -1,
+  made: false,
   weight: 0,
   route: 'in-force',
   drained: false,
@@ -183,7 +202,7 @@ const words = [
   ['none', 'empty', 'full'],
   ['bare', 'released', 'adopted'],
   ['none', 'late', 'broken'],
-  ['', 'rejected', 'withdrawn', 'flinch', 'paused', 'sick', 'overdue'],
+  routeMarks,
   ['written', 'accepted', 'in-force', 'refused', 'refused-long'],
   ['none', 'pass', 'fail', 'guard'],
   ['', 'lower', 'return', 'sick'],
@@ -206,6 +225,7 @@ export function keyOf(c: Cluster): string {
     of(2, c.native[0] ?? '') + 3 * of(2, c.native[1] ?? '') + 9 * of(2, c.native[2] ?? ''),
     pins.indexOf(c.pin) + 8 * c.services,
     c.record + 1 + 4 * of(5, c.routeMark) + 32 * c.markOf + 128 * weights.indexOf(c.weight as 0),
+    weights.indexOf(c.markFrom as 0) + 1 + 8 * Number(c.made),
     of(6, c.route) + 8 * Number(c.drained) + 16 * Number(c.stableReady) + 32 * of(7, c.verdict),
     of(8, c.flinch) + 4 * Number(c.byHand) + 8 * Number(c.podsFailed) + 16 * c.earned,
     c.userEdits + 8 * c.requests + 64 * c.faults + 1024 * Number(c.podRestarted),

@@ -204,7 +204,7 @@ function* faults(c: Cluster): Iterable<Event> {
   if (set.replicas > 0) {
     const broken = withSet(rest, canary, { available: 0, trouble: 'broken' });
     if (set.trouble === 'none') yield event('canary pods crash', { ...broken, ...failing }, false);
-    const lost = withSet(rest, canary, { available: 0 });
+    const lost = { ...withSet(rest, canary, { available: 0 }), podRestarted: true };
     if (set.available > 0) yield event('canary pods are evicted', { ...lost, ...failing }, false);
     const late = withSet(rest, canary, { trouble: 'late' });
     if (set.available < set.replicas && set.trouble === 'none')
@@ -214,7 +214,7 @@ function* faults(c: Cluster): Iterable<Event> {
     yield event('the state is edited', withSet(rest, canary, { state: 'unreadable' }), false);
   if (set.kind === 'bare') {
     const ours = replaced(c.ours, canary, undefined);
-    const gone = { ...rest, ours, podsFailed: true, byHand: true };
+    const gone = { ...rest, ours, podsFailed: true, byHand: true, podRestarted: true };
     yield event('the ReplicaSet is deleted', gone, false);
   }
 }

@@ -89,7 +89,9 @@ export function wrongWrite(
     if (canary === before.record && now.replicas < Math.min(least, set.replicas))
       return `I10: ${now.replicas} pods for ${before.weight} %`;
   }
-  if (kind === 'scale-replica-set' && before.weight < 100 && before.record >= 0)
+  // Once the Service leads to the canary no weight gives stable anything.
+  const isLedAway = before.pin === ourHash(canary);
+  if (kind === 'scale-replica-set' && before.weight < 100 && before.record >= 0 && !isLedAway)
     return 'I7: stable goes while it carries requests';
   if (kind === 'create-canary' && (before.rejected & (1 << before.template)) !== 0)
     return 'I12: a rejected revision is canaried again';
@@ -104,10 +106,11 @@ function wrongRaise(before: Cluster, after: Cluster, late: boolean): string | un
   if (after.weight > targetOf(state)) return 'S6: raised before it was recorded';
   if ((before.rejected & (1 << before.record)) !== 0 || before.routeMark === 'rejected')
     return 'S4: a rejected revision was raised';
-  if (before.byHand && !state.paused && state.index >= 0 && before.weight < state.from)
+  const isUndone = before.made || before.weight < state.from;
+  if (before.byHand && !state.paused && state.index >= 0 && isUndone)
     return 'S4: raised over somebody’s hand';
   const isSick = before.routeMark === 'sick' || before.routeMark === 'overdue';
-  if (isSick && !state.restarted && !state.taken)
+  if (isSick && !before.podRestarted && !state.restarted && !state.taken)
     return 'S4: raised while the pod that fails alone is still there';
   if (state.paused && !late && before.request?.verb !== 'promote') return 'S4: raised while paused';
   if ((set?.available ?? 0) === 0 && !before.podsFailed)

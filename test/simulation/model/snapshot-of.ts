@@ -2,7 +2,7 @@ import type { Verdict } from '../../../src/analysis/verdict.ts';
 import { instant, type Percent, percent } from '../../../src/lib/units.ts';
 import type { Snapshot } from '../../../src/rollout/snapshot.ts';
 import { noticeId, type RolloutState } from '../../../src/rollout/state.ts';
-import type { PodView, ReplicaSetView } from '../../../src/rollout/views.ts';
+import type { PodView, ReplicaSetView, RouteMark } from '../../../src/rollout/views.ts';
 import {
   aDeployment,
   aPod,
@@ -107,6 +107,9 @@ export function recordedOf(state: RolloutState, delivered: number): Recorded {
     restarted: state.restartedPod !== undefined,
   };
 }
+
+/** Every raise that the model begins with was recorded long ago. */
+export const isNewRaise = ({ step }: RolloutState): boolean => step.raisedAt !== long;
 
 const pods = new Map<string, PodView>();
 function podsOf(podHash: string, ready: number, broken: boolean): readonly PodView[] {
@@ -296,25 +299,33 @@ const requestOf = ({ request }: Cluster): Snapshot['request'] =>
         by: 'somebody',
       };
 
-function routeOf(c: Cluster): Partial<Snapshot> {
+export function routeOf(c: Cluster): Partial<Snapshot> {
   const refusal = c.route.startsWith('refused') ? 'ResolvedRefs: no such Service' : undefined;
   const accepted = c.route === 'accepted' || c.route === 'in-force';
   const canaryService = c.record < 0 ? undefined : `web-canary-${hashOf(c.record)}`;
   const isSick = c.routeMark === 'sick' || c.routeMark === 'overdue';
-  const mark = {
-    kind: isSick ? ('flinch' as const) : (c.routeMark as 'rejected'),
+  const isHand = c.routeMark === 'hand';
+  const mark: RouteMark = {
+    kind: isSick ? 'flinch' : isHand ? 'paused' : (c.routeMark as 'rejected'),
     revision: hashOf(c.markOf),
-    rule: 'evidenceWorse',
+    rule: isHand ? 'weightChangedByHand' : 'evidenceWorse',
     because: 'worse',
-    at: c.routeMark === 'sick' || c.routeMark === 'paused' ? now : long,
+    at: ['sick', 'paused', 'hand'].includes(c.routeMark) ? now : long,
     ...(isSick ? { pod } : {}),
+    ...(c.markFrom < 0 ? {} : { from: percent(c.markFrom) }),
   };
+  const recorded = stateAt(c, canaryIndex(c));
+  const raise =
+    c.made && recorded !== undefined
+      ? { to: percent(targetOf(recorded)), recordedAt: long }
+      : undefined;
   const record = {
     deploymentUid: uid,
     revision: hashOf(c.record),
     service: 'web',
     canaryService: canaryService ?? '',
     mark: c.routeMark === '' ? undefined : mark,
+    raise,
   };
   return {
     route: aRoute({
