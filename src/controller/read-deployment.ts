@@ -54,12 +54,13 @@ export async function confirmMarks(
 }
 
 /**
- * Somebody has opted out, or has asked for something, and the watch has not told: no generation
- * tells of that.
+ * Somebody has opted out or has asked for something, or a leader before us has rejected a revision,
+ * and the watch has not told: no generation tells of that.
  */
-export function isAskedOtherwise({ metadata }: RawObject, { deployment }: Snapshot): boolean {
+export function isDecidedOtherwise({ metadata }: RawObject, { deployment }: Snapshot): boolean {
   const now = metadata.annotations ?? {};
   const seen = deployment.annotations;
   const isNews = now[marks.request] !== undefined && now[marks.request] !== seen[marks.request];
-  return isNews || now[marks.enabled] !== seen[marks.enabled];
+  const isOther = (mark: string) => now[mark] !== seen[mark];
+  return isNews || isOther(marks.enabled) || isOther(marks.rejected);
 }

@@ -8,7 +8,7 @@ import type { RouteMark, RouteView } from '../rollout/views.ts';
 import { confirmRecord } from './confirm-canary.ts';
 import type { Effects } from './effects.ts';
 import { outdated, unlessGone } from './outdated.ts';
-import { isAskedOtherwise, readUnchanged } from './read-deployment.ts';
+import { isDecidedOtherwise, readUnchanged } from './read-deployment.ts';
 import { readAgain, written } from './write-object.ts';
 
 /** A cut is repeated on conflict this often within one pass; then the pass itself is repeated. */
@@ -132,7 +132,7 @@ async function confirmDeployment(
   signal: AbortSignal,
 ): Promise<void> {
   const raw = await readUnchanged(s, effects, signal);
-  if (isAskedOtherwise(raw, s)) throw outdated(`Deployment ${s.deployment.name}`);
+  if (isDecidedOtherwise(raw, s)) throw outdated(`Deployment ${s.deployment.name}`);
 }
 
 /**

@@ -29,7 +29,7 @@ import { lookLately } from './look-lately.ts';
 import { outdated, unlessGone } from './outdated.ts';
 import {
   confirmMarks,
-  isAskedOtherwise,
+  isDecidedOtherwise,
   readDeployment,
   readUnchanged,
 } from './read-deployment.ts';
@@ -134,7 +134,11 @@ async function confirmLeftover(
   }
 }
 
-/** Adds or takes away the one selector key that ties the user's Service to one ReplicaSet. */
+/**
+ * Adds or takes away the one selector key that ties the user's Service to one ReplicaSet. What is
+ * left of a pin where no canary is may have become that of a new one, whose pods it would let in.
+ * @throws KUBERNETES_CONFLICT when the route or the Deployment are not as the watch has told
+ */
 export async function pinService(
   podHash: string | null,
   s: Snapshot,
@@ -145,6 +149,7 @@ export async function pinService(
   if (service === undefined) throw outdated('the Service');
   if (podHash !== null && podHash === s.canary?.podHash && !s.adopted)
     await confirmAllToCanary(s, effects, signal);
+  if (podHash === null && s.canary === undefined) await confirmMarks(s, effects, signal);
   const patch = {
     metadata: { annotations: { [pinAnnotation]: podHash === null ? null : s.deployment.uid } },
     spec: { selector: { [pinKey]: podHash } },
@@ -214,7 +219,7 @@ async function confirmAdoption(s: Snapshot, effects: Effects, signal: AbortSigna
   const deployment = await freshDeployment(s, effects, signal);
   const spec = recordAt(deployment, 'spec');
   const isReady = spec['paused'] === true && spec['replicas'] === canaryOf(s).replicas;
-  if (!isReady || isAskedOtherwise(deployment, s)) {
+  if (!isReady || isDecidedOtherwise(deployment, s)) {
     throw outdated(`Deployment ${s.deployment.name}`);
   }
   await confirmAllToCanary(s, effects, signal);

@@ -19,6 +19,7 @@ async function shifted(
     readonly record?: number;
     readonly request?: string;
     readonly optedOut?: boolean;
+    readonly rejected?: boolean;
     readonly takes?: number;
     readonly later?: number;
   } = {},
@@ -36,6 +37,7 @@ async function shifted(
       annotations: {
         ...(ahead.optedOut ? {} : { 'haldane.dev/enabled': 'true' }),
         ...(ahead.request === undefined ? {} : { 'haldane.dev/request': ahead.request }),
+        ...(ahead.rejected === true ? { 'haldane.dev/rejected': '[]' } : {}),
       },
     },
     ReplicaSet: { uid: canary.uid, annotations: text(1 + (ahead.record ?? 0)) },
@@ -106,6 +108,13 @@ test('nor after an opt-out that has not been seen', async () => {
   await expect(shifted(low, high, { optedOut: true })).rejects.toMatchObject({
     code: 'KUBERNETES_CONFLICT',
   });
+});
+
+// The pod that failed alone was another one by now, and the canary crashed: nothing of the route
+// had to be written for its rejection.
+test('nor after a rejection by a leader before us', async () => {
+  const raise = shifted(low, high, { rejected: true });
+  await expect(raise).rejects.toMatchObject({ code: 'KUBERNETES_CONFLICT' });
 });
 
 test('what somebody raised is undone after a look at what is recorded', async () => {
