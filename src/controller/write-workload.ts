@@ -150,6 +150,7 @@ export async function pinService(
   if (podHash !== null && podHash === s.canary?.podHash && !s.adopted)
     await confirmAllToCanary(s, effects, signal);
   if (podHash === null && s.canary === undefined) await confirmMarks(s, effects, signal);
+  if (podHash !== null && s.canary === undefined) await confirmLost(service, s, effects, signal);
   const patch = {
     metadata: { annotations: { [pinAnnotation]: podHash === null ? null : s.deployment.uid } },
     spec: { selector: { [pinKey]: podHash } },
@@ -158,6 +159,26 @@ export async function pinService(
   const { uid, resourceVersion } = service;
   const request = effects.client.mergePatch(ref, patch, { uid, resourceVersion }, signal);
   await written(ref, request, effects, signal);
+}
+
+/**
+ * Before the Service is taken from a canary that is gone: a stale list may lack one that serves.
+ * @throws KUBERNETES_CONFLICT when it is there
+ */
+async function confirmLost(
+  { selector }: ServiceView,
+  s: Snapshot,
+  effects: Effects,
+  signal: AbortSignal,
+): Promise<void> {
+  const name = canaryReplicaSetName(s.deployment.name, selector[pinKey] ?? '');
+  const isSeen = [...s.active, ...s.twins, ...s.leftovers].some((set) => set.name === name);
+  if (isSeen) return;
+  const accept = effects.beginRead(resources.replicaSets.kind);
+  const set = await effects.client.find(replicaSetRef(s, name), signal);
+  if (set === undefined) return;
+  accept(set);
+  throw outdated(`ReplicaSet ${name}`);
 }
 
 /**

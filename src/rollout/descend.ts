@@ -23,6 +23,7 @@ import type { Condition, Waiting } from './mechanism.ts';
 import { isReason, lasting } from './route-mark.ts';
 import {
   imagesKey,
+  isPinnedByUs,
   marks,
   noticePending,
   rejectionOf,
@@ -82,10 +83,11 @@ export const takeTrafficOff: readonly Condition[] = [
   },
   {
     // Between the flip and the adoption both Services lead to the canary: the flip must be undone
-    // first. And somebody may have resumed the Deployment: the pods that were stable go (T5).
+    // first. And somebody may have resumed the Deployment: the pods that were stable go (T5). Or
+    // the canary was deleted after the flip: nobody answers until the Service is led back.
     name: 'Service leads to stable',
     met: (s) =>
-      s.canary === undefined ||
+      (s.canary === undefined && !isPinnedByUs(s)) ||
       s.stable === undefined ||
       [undefined, s.stable.podHash].includes(pinnedTo(s)),
     toward: (s) => pinTo(s, s.stable),

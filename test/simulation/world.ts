@@ -348,6 +348,12 @@ export class World {
     await this.#request('DELETE', path, 'application/json', {});
   }
 
+  /** As `kubectl delete replicaset` does. */
+  async deleteReplicaSet(name: string): Promise<void> {
+    const path = `/apis/apps/v1/namespaces/${this.namespace}/replicasets/${name}`;
+    await this.#request('DELETE', path, 'application/json', { propagationPolicy: 'Background' });
+  }
+
   async #send(
     method: 'PATCH' | 'DELETE',
     contentType: string,

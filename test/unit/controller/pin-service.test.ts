@@ -52,3 +52,8 @@ test('but not when a retry was asked for meanwhile', async () => {
   const marks = { 'haldane.dev/request': `retry revision=${canaryHash} id=a` };
   await expect(pinned(null, { marks })).rejects.toMatchObject(conflict);
 });
+
+test('the Service is led back to stable when the canary is surely gone', async () => {
+  expect(await pinned(stableHash)).toEqual([`look for web-${canaryHash}`, 'patch the Service']);
+  await expect(pinned(stableHash, { isThere: true })).rejects.toMatchObject(conflict);
+});
