@@ -84,18 +84,22 @@ export const confirmRefused = (s: Snapshot, effects: Effects, signal: AbortSigna
   unlessGone(confirmRoute(({ refusal }) => refusal === s.route?.refusal, s, effects, signal));
 
 /**
- * Before a rejection is recorded: a stale list may show the route as it was before the canary was
- * put on it, so that nothing seems to be left to cut.
- * @throws KUBERNETES_CONFLICT when the route carries our record
+ * Before a rejection is recorded that no cut of ours has come before: a stale list may show the
+ * route as it was before the canary was put on it, or a hand has raised what it had taken off, so
+ * that nothing seems to be left to cut.
+ * @throws KUBERNETES_CONFLICT when the route carries our record, or gives the canary anything
  */
 export async function confirmCut(
   s: Snapshot,
   effects: Effects,
   signal: AbortSignal,
 ): Promise<void> {
-  const isUnlisted = s.route !== undefined && s.route.record === undefined;
-  if (!isUnlisted || stateOf(s)?.step.index === -1) return;
-  await unlessGone(confirmRoute(({ record }) => record === undefined, s, effects, signal));
+  const seen = s.route?.record;
+  if (s.route === undefined || seen?.mark?.kind === 'rejected') return;
+  if (seen === undefined && stateOf(s)?.step.index === -1) return;
+  const isCut = ({ weight, record }: RouteView) =>
+    weight === 0 && (record === undefined) === (seen === undefined);
+  await unlessGone(confirmRoute(isCut, s, effects, signal));
 }
 
 /**

@@ -396,6 +396,7 @@ function onDeployment(
       return seen.mode === 'at-rest' ? over : { ...over, paused: false };
     }
     case 'mark-rejected': {
+      if (seen.routeMark !== 'rejected' && now.weight > 0) return undefined;
       const bit = 1 << indexOf(action.rejection.revision);
       return { ...now, rejected: now.rejected | bit };
     }
