@@ -1,6 +1,7 @@
 import type { KubernetesRequest } from '../../src/kubernetes/transport.ts';
 import { type AtWrite, type Book, say } from './oracle-book.ts';
 import type { RouteTruth, SetTruth } from './oracle-view.ts';
+import { isWrite } from './process.ts';
 
 // What our processes knew when they asked for what comes true later.
 
@@ -43,12 +44,16 @@ export function followRequests(book: Book): void {
     refusals.set(key, count);
     if (count === mostRefusals) say(book, 'S10 in vain', `${method} ${path}`);
   };
+  const hearWriter = oneWriter(book);
   const transport: typeof open = (options) => {
     const inner = open(options);
+    // People have a name, and our processes none.
+    const writer = options?.userAgent === undefined ? Symbol() : undefined;
     return {
       ...inner,
       request: (request, signal) => {
         hear(request);
+        if (writer !== undefined && isWrite(request)) hearWriter(writer);
         const answer = inner.request(request, signal);
         answer.then(({ status }) => status < 400 || hearRefusal(request), nothing);
         return answer;
@@ -56,6 +61,17 @@ export function followRequests(book: Book): void {
     };
   };
   Object.assign(cluster, { transport });
+}
+
+/** Who writes has a term, which is over when another has one: nobody writes again after that. */
+function oneWriter(book: Book): (writer: symbol) => void {
+  const earlier = new Set<symbol>();
+  let last: symbol | undefined;
+  return (writer) => {
+    if (earlier.has(writer)) say(book, 'I13 one writer', 'a process writes whose term is over');
+    if (last !== undefined && last !== writer) earlier.add(last);
+    last = writer;
+  };
 }
 
 /** The last time that one of our processes asked for the Deployment alone, and what was so then. */
