@@ -11,7 +11,11 @@ export const overturning = 'promotionOverturned';
 export const isOverturned = (s: Snapshot): boolean =>
   s.adopted && (hasBegun(s) || (s.canary?.replicas === 0 && servesWanted(s)));
 
-/** It is no promotion, or may not be one, while the Deployment decides whose pods to take away. */
-export const isPromoted = (s: Snapshot): boolean => s.adopted && !hasBegun(s) && !servesWanted(s);
+/**
+ * It is no promotion, or may not be one, until the Deployment has taken what was left to it, and
+ * while it decides whose pods to take away.
+ */
+export const isPromoted = (s: Snapshot): boolean =>
+  s.adopted && s.canary?.controllerUid === s.deployment.uid && !hasBegun(s) && !servesWanted(s);
 
 const hasBegun = (s: Snapshot): boolean => stateOf(s)?.outcome?.rule === overturning;

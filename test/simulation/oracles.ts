@@ -383,6 +383,9 @@ function onSet(before: SetTruth | undefined, after: SetTruth, book: Book): void 
   if (before === undefined && after.bare && book.rejected.has(after.hash))
     say(book, 'I12 rejected', `a rejected revision was canaried again`);
   if (before?.bare === true && !after.bare) onAdoption(after, book);
+  // The Deployment takes away what it takes over, and gateways follow us in their time.
+  if (before?.owned === false && after.owned && isAdoptedTooLate(after, book))
+    book.excusedLosses += (book.world.traffic.rps * mostPropagation) / 1000;
   if (before !== undefined && after.replicas < before.replicas) onFewer(after, book);
   const rises = after.owned && after.replicas > 0 && (before?.replicas ?? 0) === 0;
   if (rises) onNative(after, book);
@@ -407,9 +410,6 @@ function raisedAlready(set: SetTruth | undefined, book: Book): void {
 function onAdoption(set: SetTruth, book: Book): void {
   const rollout = rolloutOf(set, book);
   if (rollout !== undefined) rollout.outcome = 'promotion';
-  // The Deployment takes away what it adopts, and gateways follow us in their time.
-  if (isAdoptedTooLate(set, book))
-    book.excusedLosses += (book.world.traffic.rps * mostPropagation) / 1000;
   const now = adoptable(book);
   const before = book.atWriteOfSet.get(set.name) ?? now;
   if (now.weight !== 100 && before.weight !== 100)

@@ -89,6 +89,7 @@ test.each([
   [950_012_972, 20, 20, 'the end of a canary is told by no event'],
   [950_006_285, 20, 20, 'a canary of more pods is asked for, and that lands after more still'],
   [720_018_903, 20, 20, 'a hand takes the weight off and raises it while the watch is late'],
+  [1_273_748_673, 20, 20, 'the template goes back before the Deployment takes its canary'],
   [875_994_477, 20, 20, 'a standby that leads has not heard that the Service leads everywhere'],
   [875_992_100, 20, 20, 'the event of a gateway’s status is lost, and the route is to be written'],
   [875_991_841, 20, 20, 'the Service of a deleted Deployment is freed, and an event of it is lost'],

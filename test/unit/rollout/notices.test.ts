@@ -8,6 +8,7 @@ import { noticeId } from '../../../src/rollout/state.ts';
 import type { RouteMark, RouteRecord } from '../../../src/rollout/views.ts';
 import {
   aDeployment,
+  aReplicaSet,
   aRoute,
   aSnapshot,
   aState,
@@ -61,15 +62,18 @@ test.each<[string, Partial<Snapshot>, number]>([
   for (const notice of notices) expect(notice).toMatchObject({ rule, because, weight });
 });
 
+const taken = { canary: aReplicaSet(canaryHash) };
+const left = { canary: aReplicaSet(canaryHash, { controllerUid: undefined }) };
 const back = { deployment: aDeployment({ templateHash: stableHash }) };
 test.each<[string, Partial<Snapshot>, number]>([
+  ['the Deployment has not taken it yet', left, 0],
   ['the template is its own', {}, 1],
   ['the template has moved on', { deployment: aDeployment({ templateHash: 'cccccccccc' }) }, 1],
   ['the template is the stable one again', back, 0],
   ['that has gone all the same', { ...back, stable: undefined, active: [] }, 1],
 ])('an adoption is told as a promotion when %s', (_what, change, expected) => {
   const step = { ...aState().step, index: 5, to: percent(100) };
-  const s = aSnapshot({ adopted: true, state: aState({ step }), ...change });
+  const s = aSnapshot({ adopted: true, ...taken, state: aState({ step }), ...change });
   const notices = noticesFor(s, decide(s), 0).filter(({ kind }) => kind === 'promotion');
   expect(notices).toHaveLength(expected);
 });
