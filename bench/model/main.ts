@@ -1,5 +1,6 @@
 import { stuckStates } from '../../test/simulation/model/liveness.ts';
 import { Search } from '../../test/simulation/model/search.ts';
+import { conclude } from '../conclude.ts';
 
 // Model check of the real `decide` and `nextWrite`: two leaders, Kubernetes, people and faults,
 // breadth first. `npm run bench:model -- STATES` for another number of states in each run.
@@ -40,4 +41,9 @@ console.log(
   `FIGURE model: ${sum.states} states, ${sum.transitions} transitions, ${sum.clusters} clusters ` +
     `with one call of decide each, ${seconds} s, ${sum.broken} violations`,
 );
-process.exitCode = sum.broken === 0 ? 0 : 1;
+process.exitCode = conclude({
+  what: 'states',
+  done: sum.states,
+  failures: sum.broken,
+  least: states,
+});
