@@ -37,10 +37,9 @@ export function wakeOnChange(
   const wakeNamespace = (namespace: string) => {
     for (const key of memories.keys()) if (key.startsWith(`${namespace}/`)) wake(key);
   };
-  // Only rollouts under way care for pods and endpoints.
   const wakeRollouts = (namespace = '', lane: Lane = 'normal') => {
     for (const [key, memory] of memories)
-      if (memory.rollout !== undefined && key.startsWith(`${namespace}/`)) wake(key, lane);
+      if (isUnderWay(memory) && key.startsWith(`${namespace}/`)) wake(key, lane);
   };
   // A write that lands after its time-out may come when its Deployment is gone, and swept after.
   const wakeSweep = (namespace = '', uids: readonly string[]) => {
@@ -84,6 +83,13 @@ export const namespaceKey = (namespace: string): string => `${namespace}/`;
 /** Any annotation of ours makes a Deployment ours to look at; all others cost nothing. */
 export const concerns = (deployment: DeploymentView): boolean =>
   Object.keys(deployment.annotations).some((key) => key.startsWith('haldane.dev/'));
+
+/**
+ * Only then pods and endpoints matter. A process that was started when the canary was gone has
+ * never known its rollout, and has to take it off the route all the same.
+ */
+const isUnderWay = ({ rollout, decision }: RolloutMemory): boolean =>
+  rollout !== undefined || (decision !== undefined && decision.phase !== 'rest');
 
 const hasNewRequest = (
   previous: DeploymentView | undefined,
