@@ -1,5 +1,6 @@
 import { percent } from '../lib/units.ts';
 import type { Action } from './action.ts';
+import { attemptOf } from './begin.ts';
 import {
   canaryPodsGone,
   canaryServiceGone,
@@ -117,17 +118,19 @@ export const takeTrafficOff: readonly Condition[] = [
   },
 ];
 
+/** Revision that is rejected; the route tells of it where somebody has deleted the canary. */
+const blamed = (s: Snapshot): string => s.canary?.podHash ?? s.route?.record?.revision ?? '';
+
 /** What people and `kubectl rollout status` must find, before anything is taken away. */
 const recordRejection: readonly Condition[] = [
   {
     name: 'rejection is recorded',
-    met: (s, d) =>
-      !rejects(d) || s.canary === undefined || rejectionOf(s, s.canary.podHash) !== undefined,
+    met: (s, d) => !rejects(d) || blamed(s) === '' || rejectionOf(s, blamed(s)) !== undefined,
     toward: (s, d): Action => ({
       kind: 'mark-rejected',
       rejection: {
-        revision: s.canary?.podHash ?? '',
-        attempt: stateOf(s)?.attempt ?? 1,
+        revision: blamed(s),
+        attempt: stateOf(s)?.attempt ?? attemptOf(s),
         rule: outcomeOf(d)?.rule ?? d.rule,
         because: (outcomeOf(d)?.because ?? d.because).slice(0, 512),
         ...(s.canary === undefined ? {} : { images: imagesKey(s.canary.images) }),
@@ -138,7 +141,7 @@ const recordRejection: readonly Condition[] = [
   {
     name: 'Progressing tells of the rejection',
     met: (s, d) => !rejects(d) || s.spec?.onReject === 'revert' || tellsRejection(s),
-    toward: (s, d): Action => progressingRejected(s.canary?.podHash ?? '', d.because),
+    toward: (s, d): Action => progressingRejected(blamed(s), d.because),
   },
 ];
 

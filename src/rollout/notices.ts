@@ -55,7 +55,7 @@ function rolledBack(s: Snapshot, { revision }: RolloutState, { goal }: Decision)
 /** After the write that matters to users: the cut, or the adoption. */
 function ended(s: Snapshot, decision: Decision): readonly Notice[] {
   const state = stateOf(s);
-  if (state === undefined) return [];
+  if (state === undefined) return endedWithoutCanary(s, decision);
   const outcome = rolledBack(s, state, decision);
   if (outcome !== undefined) {
     const notice = noticeOf(s, decision, 'rollback', noticeId(state, 'rollback'));
@@ -77,6 +77,32 @@ function ended(s: Snapshot, decision: Decision): readonly Notice[] {
     return [{ ...notice, because, weight: percent(100), step: state.spec.steps.length }];
   }
   return [];
+}
+
+/**
+ * Somebody has deleted the canary, and the state with it, before people could be told: the mark on
+ * the route says why it was cut, and when.
+ */
+function endedWithoutCanary(s: Snapshot, decision: Decision): readonly Notice[] {
+  const mark = s.route?.record?.mark;
+  if (decision.goal.kind !== 'roll-back' || mark === undefined || routeWeight(s) > 0) return [];
+  const { revision, rule, because, at } = mark;
+  const rejection = rejectionOf(s, revision);
+  if (s.canary !== undefined || rejection === undefined) return [];
+  const { attempt } = rejection;
+  const ofRollout = [s.deployment.uid, revision, attempt, ''].join('/');
+  const isTold = [...s.settledNotices].some(
+    (id) => id.startsWith(ofRollout) && id.endsWith('/rollback'),
+  );
+  if (isTold) return [];
+  const rollout = { deploymentUid: s.deployment.uid, revision, attempt, startedAt: at };
+  const { metric: _none, ...notice } = noticeOf(
+    s,
+    decision,
+    'rollback',
+    noticeId(rollout, 'rollback'),
+  );
+  return [{ ...notice, revision, attempt, rule, because }];
 }
 
 function held(s: Snapshot, decision: Decision, heldFor: number): readonly Notice[] {

@@ -62,6 +62,29 @@ test.each<[string, Partial<Snapshot>, number]>([
   for (const notice of notices) expect(notice).toMatchObject({ rule, because, weight });
 });
 
+// The broken canary was deleted in the moment of its rollback.
+const gone = { canary: undefined, state: undefined };
+test.each<[string, Partial<Snapshot>, number]>([
+  ['the rejection is on record', { rejections: [rejection], route: cut('rejected') }, 1],
+  ['only the route says so yet', { route: cut('rejected') }, 0],
+  ['it was told', { rejections: [rejection], route: cut('rejected'), settledNotices: told }, 0],
+  ['nobody rejected it', { route: cut('withdrawn') }, 0],
+])('a rollback is told when its canary is gone: %s', (_what, change, expected) => {
+  const s = aSnapshot({ ...gone, ...change });
+  const notices = noticesFor(s, decide(s), 0).filter(({ kind }) => kind === 'rollback');
+  expect(notices).toHaveLength(expected);
+  const { rule } = rejection;
+  for (const notice of notices)
+    expect(notice).toMatchObject({ revision: canaryHash, rule, because, weight: 0 });
+});
+
+test('what the route tells of is rejected when its canary is gone', () => {
+  const s = aSnapshot({ ...gone, route: cut('rejected') });
+  expect(nextWrite(s, decide(s))).toMatchObject({
+    action: { kind: 'mark-rejected', rejection: { ...rejection, attempt: 1 } },
+  });
+});
+
 const taken = { canary: aReplicaSet(canaryHash) };
 const left = { canary: aReplicaSet(canaryHash, { controllerUid: undefined }) };
 const back = { deployment: aDeployment({ templateHash: stableHash }) };
