@@ -3,7 +3,7 @@ import { seconds } from '../../src/lib/units.ts';
 import { viewOf } from './oracle-view.ts';
 import { World } from './world.ts';
 
-// Found by the model check and the swarm: nobody answered the clients any more, until a person came.
+// Found by the model check and the swarm: nobody answered the clients until a person came.
 test.each([
   ['led it there', false],
   ['was started since', true],

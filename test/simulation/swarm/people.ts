@@ -50,6 +50,8 @@ async function perform(world: World, act: Act, version: string): Promise<void> {
       return world.patch({ metadata: { annotations: { 'haldane.dev/enabled': null } } });
     case 'delete':
       return world.deleteDeployment();
+    case 'delete-canary':
+      return deleteCanary(world);
     case 'reapply':
       // As GitOps does: what stands in its manifest, and nothing else.
       return world.patch({
@@ -59,6 +61,12 @@ async function perform(world: World, act: Act, version: string): Promise<void> {
     case 'request':
       return request(world, act.verb);
   }
+}
+
+/** What the Deployment has not been left yet. */
+async function deleteCanary(world: World): Promise<void> {
+  const canary = canaryOf(world);
+  if (canary?.bare === true) await world.deleteReplicaSet(canary.name);
 }
 
 /** Asks as the command line does, naming the revision and the step that it would name. */

@@ -16,7 +16,7 @@ export type Act = { readonly at: number } & (
   | { readonly kind: 'release'; readonly version: string }
   | { readonly kind: 'scale' | 'autoscale'; readonly replicas: number }
   | { readonly kind: 'request'; readonly verb: RequestVerb }
-  | { readonly kind: 'opt-out' | 'delete' | 'reapply' }
+  | { readonly kind: 'opt-out' | 'delete' | 'delete-canary' | 'reapply' }
   | ({ readonly kind: 'hpa' } & AutoscalerSpec)
   | { readonly kind: 'load'; readonly rps: number }
   | { readonly kind: 'reweigh' | 'reweigh-one'; readonly canaryPercent: number }
@@ -90,7 +90,8 @@ export function planOf(seed: number): Plan {
   const faults = [...plan.faults, ...drawRefusal(draw)];
   const all = { ...plan, acts: [...acts, ...more, ...drawOneOfRules(draw)], faults };
   const encore = draw.chance(0.3) ? draw.of<Quality>(['good', 'good', 'broken']) : undefined;
-  return { ...all, encore, reverts: draw.chance(0.1) };
+  const reverts = draw.chance(0.1);
+  return { ...all, acts: [...all.acts, ...drawDeletion(draw)], encore, reverts };
 }
 
 interface Drawer {
@@ -201,6 +202,10 @@ function drawOneOfRules(draw: Drawer): readonly Act[] {
   });
   return [{ at: added, kind: 'own-rule' }, ...edits];
 }
+
+/** For a few of the seeds: a hand takes the canary away. */
+const drawDeletion = (draw: Drawer): readonly Act[] =>
+  draw.chance(0.04) ? [{ at: draw.between(500, 30_000), kind: 'delete-canary' }] : [];
 
 /** The load falls and rises, and an autoscaler goes after it. */
 function drawAutoscaler(draw: Drawer, at: number): readonly Act[] {

@@ -339,9 +339,12 @@ function worldOf(plan: Plan): WorldOptions {
   };
 }
 
+const nothingLeft = ['lost requests', 'I1 endpoints', 'I3 pin', 'S13 state'];
+
 /** What an oracle cannot know of a story. */
 function ignored(plan: Plan): readonly string[] {
   const deleted = plan.acts.some(({ kind }) => kind === 'delete');
+  const takenAway = plan.acts.some(({ kind }) => kind === 'delete-canary');
   // To skip the last step is to promote.
   const forward = (act: Act) =>
     act.kind === 'request' && (act.verb === 'promote' || act.verb === 'skip-step');
@@ -353,6 +356,8 @@ function ignored(plan: Plan): readonly string[] {
   return [
     // All pods go with it, and the garbage collector need not wait for us.
     ...(deleted ? ['lost requests', 'I1 endpoints', 'I2 Service', 'I10 order: the route was'] : []),
+    // Its pods and its state go at once, and what is on its way does not know it.
+    ...(takenAway ? [...nothingLeft, 'S6 order: lowered', 'notices'] : []),
     // A person has asked for it.
     ...(promoted ? ['S2 false promotion', 'L2 exposure'] : []),
     // In a pause what a hand raises is left to it.
