@@ -6,7 +6,7 @@ export interface Ran {
   readonly what: string;
   readonly done: number;
   readonly failures: number;
-  /** Fewer are a failure: there was no time for them. */
+  /** Fewer are a failure: for want of time, for example. */
   readonly least: number;
 }
 
@@ -15,7 +15,7 @@ export interface Ran {
  * test in the file that HALDANE_TEST_REPORT names.
  */
 export function conclude({ what, done, failures, least }: Ran): 0 | 1 {
-  if (done < least) console.log(`fewer than ${least} ${what}: the machine was too slow`);
+  if (done < least) console.log(`${done} ${what}: at least ${least} are needed`);
   const failed = failures > 0 || done < least ? 1 : 0;
   const path = process.env['HALDANE_TEST_REPORT'];
   const counts = { numPassedTests: 1 - failed, numFailedTests: failed, testResults: [] };
