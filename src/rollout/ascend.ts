@@ -171,22 +171,30 @@ export const ascend: readonly Condition[] = [
 ];
 
 /**
+ * A raise whose answer never came may still be under way, and would land on a paused rollout, or on
+ * one that somebody has asked to promote meanwhile: it is a compare-and-swap, so any write of the
+ * route keeps it from that.
+ */
+export const noRaiseUnderWay = (matters: (s: Snapshot, d: Decision) => boolean): Condition => ({
+  name: 'no raise is under way',
+  met: (s, d) => !matters(s, d) || !isRaising(s),
+  toward: (s, d): Action => {
+    const revision = s.canary?.podHash ?? '';
+    const { rule, because } = d;
+    // Another leader's clock, by which the raise was recorded, may be ahead of ours.
+    const at = instant(Math.max(s.now, stateOf(s)?.step.raisedAt ?? s.now));
+    return { kind: 'fence-route', mark: { kind: 'paused', revision, rule, because, at } };
+  },
+});
+
+const pauses = (s: Snapshot, { goal }: Decision): boolean =>
+  goal.kind === 'record' && goal.state.pause !== null && stateOf(s)?.pause === null;
+
+/**
  * A hold keeps pods in step with the Deployment's replicas and records what must survive a crash.
  */
 export const sustain: readonly Condition[] = [
-  {
-    // A raise whose answer never came may still be under way, and would land on a paused rollout:
-    // it is a compare-and-swap, so any write of the route keeps it from that.
-    name: 'no raise is under way',
-    met: (s, d) => !pauses(s, d) || !isRaising(s),
-    toward: (s, d): Action => {
-      const revision = s.canary?.podHash ?? '';
-      const { rule, because } = d;
-      // Another leader's clock, by which the raise was recorded, may be ahead of ours.
-      const at = instant(Math.max(s.now, stateOf(s)?.step.raisedAt ?? s.now));
-      return { kind: 'fence-route', mark: { kind: 'paused', revision, rule, because, at } };
-    },
-  },
+  noRaiseUnderWay(pauses),
   {
     name: 'state is recorded',
     met: (_s, d) =>
@@ -251,9 +259,6 @@ export const sustain: readonly Condition[] = [
     toward: (s): Action => ({ kind: 'record', state: stateOf(s) as RolloutState }),
   },
 ];
-
-const pauses = (s: Snapshot, { goal }: Decision): boolean =>
-  goal.kind === 'record' && goal.state.pause !== null && stateOf(s)?.pause === null;
 
 /**
  * Recorded, and the route is as it was then. Also where it is recorded as in force: that record may

@@ -1,6 +1,6 @@
 import { millis, percent } from '../lib/units.ts';
 import type { Action } from './action.ts';
-import { raised } from './ascend.ts';
+import { noRaiseUnderWay, raised } from './ascend.ts';
 import {
   canaryServes,
   canaryServiceExists,
@@ -58,6 +58,8 @@ const handOver: readonly Condition[] = [
   },
   ...canaryServes((s) => s.deployment.replicas),
   ...listing,
+  // A person may ask for it while a step is being raised.
+  noRaiseUnderWay((s) => stateOf(s)?.step.index !== promotionIndex(s)),
   {
     name: 'promotion is recorded',
     // An end that was recorded to keep an adoption from landing is over with its reason, and a

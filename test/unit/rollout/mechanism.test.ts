@@ -461,6 +461,16 @@ describe('a pause keeps a raise from landing that is still under way', () => {
     const route = aRoute({ ...from, record: record as never });
     expect(next({ request, state, route })).toBe('record');
   });
+  test('nor does it land on a promotion that somebody asks for meanwhile', () => {
+    const promotion = { ...asked, verb: 'promote', step: undefined } as const;
+    const asking = { request: promotion, state: aState({ step: raising }) };
+    const endpoints = { stable: new Set(['x']), canary: new Set(['1', '2', '3', '4']) };
+    const pods = { canary: bare({ replicas: 4, available: 4 }), endpoints };
+    const promoting = (route: Partial<RouteView>) =>
+      next({ ...asking, ...pods, route: aRoute(route) });
+    expect(promoting(from)).toBe('fence-route');
+    expect(promoting(fenced(-19))).toBe('record');
+  });
   test('nor does the mark of a pause stand for a reason to take all traffic off', () => {
     const verdict = fail;
     const step = { ...raising, fromIndex: -1, index: 0, from: percent(0) };
