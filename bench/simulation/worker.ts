@@ -26,6 +26,9 @@ export interface Asked {
 
 const { size, twice } = workerData as Asked;
 
+// Faults are errors, too, and here nobody reads where they come from: SEED=… tells one story.
+Error.stackTraceLimit = 0;
+
 async function batchFrom(first: number): Promise<Batch> {
   const sum = { rollouts: 0, span: 0 };
   const injected = new Map<string, number>();

@@ -73,8 +73,12 @@ export function virtualClock(start: Instant = instant(1_767_225_600_000)): Virtu
  */
 export const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-/** A turn of the event loop costs as much as the work of a timer: so many steps share one. */
-const stepsOfTurn = 32;
+/**
+ * A turn of the event loop costs as much as the work of a timer: so many steps share one. Most
+ * spans end after a few, and what is asked for beyond the end is for nothing: the first turns are
+ * short.
+ */
+const stepsOfTurn = { first: 4, most: 32 };
 
 /** Calls `step` until it says false; promises settle before each call. Rejects when it throws. */
 function settling(step: () => boolean): Promise<void> {
@@ -91,12 +95,12 @@ function settling(step: () => boolean): Promise<void> {
       }
     };
     // Between the callbacks of one turn all promises settle, as between two turns.
-    const turn = () => {
-      for (let left = stepsOfTurn; left > 0; left -= 1) setImmediate(one);
+    const turn = (steps: number) => {
+      for (let left = steps; left > 0; left -= 1) setImmediate(one);
       setImmediate(() => {
-        if (!over) turn();
+        if (!over) turn(Math.min(2 * steps, stepsOfTurn.most));
       });
     };
-    turn();
+    turn(stepsOfTurn.first);
   });
 }

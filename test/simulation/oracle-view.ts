@@ -313,7 +313,8 @@ interface Slice {
   }[];
 }
 
-const readyIn = (object: KubernetesObject): readonly string[] =>
+const readyIn = remembered((object: KubernetesObject): readonly string[] =>
   ((object as unknown as Slice).endpoints ?? [])
     .filter(({ conditions }) => conditions?.ready !== false)
-    .map(({ targetRef }) => targetRef?.name ?? '');
+    .map(({ targetRef }) => targetRef?.name ?? ''),
+);
