@@ -137,7 +137,10 @@ export function createHooks(parts: HookParts): Hooks {
   return {
     forget: (memory, rollout) => {
       const { route, enqueued } = memory;
-      Object.assign(memory, emptyMemory(), { rollout, route, enqueued });
+      // Of its end people may have been told before its canary was seen.
+      const told = [...memory.settledNotices].filter((id) => id.includes(`/${rollout}/`));
+      const settledNotices = new Set(told);
+      Object.assign(memory, emptyMemory(), { rollout, route, enqueued, settledNotices });
     },
     acted: (action, s, memory, started) => actedOn(action, s, memory, started, parts),
   };

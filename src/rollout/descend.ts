@@ -62,6 +62,7 @@ function markFor(s: Snapshot, d: Decision): RouteMark {
     rule: outcomeOf(d)?.rule ?? d.rule,
     because: (outcomeOf(d)?.because ?? d.because).slice(0, 512),
     at: s.now,
+    startedAt: stateOf(s)?.startedAt,
   });
 }
 

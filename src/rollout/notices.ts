@@ -86,7 +86,7 @@ function ended(s: Snapshot, decision: Decision): readonly Notice[] {
 function endedWithoutCanary(s: Snapshot, decision: Decision): readonly Notice[] {
   const mark = s.route?.record?.mark;
   if (decision.goal.kind !== 'roll-back' || mark === undefined || routeWeight(s) > 0) return [];
-  const { revision, rule, because, at } = mark;
+  const { revision, rule, because, at, startedAt = at } = mark;
   const rejection = rejectionOf(s, revision);
   if (s.canary !== undefined || rejection === undefined) return [];
   const { attempt } = rejection;
@@ -95,7 +95,7 @@ function endedWithoutCanary(s: Snapshot, decision: Decision): readonly Notice[] 
     (id) => id.startsWith(ofRollout) && id.endsWith('/rollback'),
   );
   if (isTold) return [];
-  const rollout = { deploymentUid: s.deployment.uid, revision, attempt, startedAt: at };
+  const rollout = { deploymentUid: s.deployment.uid, revision, attempt, startedAt };
   const { metric: _none, ...notice } = noticeOf(
     s,
     decision,

@@ -119,6 +119,8 @@ export interface RouteMark {
   readonly because: string;
   /** When it was decided. */
   readonly at: Instant;
+  /** When the rollout began: tells it from others of this revision where its canary is gone. */
+  readonly startedAt?: Instant | undefined;
   /** Of a withdrawal: what the rule with least gave before, if nothing of ours had lowered it. */
   readonly from?: Percent | undefined;
   /** Of a flinch to nothing: the pod that fails alone, and that is waited for. */

@@ -14,6 +14,7 @@ import {
   aState,
   at,
   canaryHash,
+  fail,
   stableHash,
 } from '../../builders/snapshot.ts';
 
@@ -76,6 +77,24 @@ test.each<[string, Partial<Snapshot>, number]>([
   const { rule } = rejection;
   for (const notice of notices)
     expect(notice).toMatchObject({ revision: canaryHash, rule, because, weight: 0 });
+});
+
+// A stale list had no canary, and the watch told of it a moment later.
+test('a rollback is the same one for people, whether its canary is seen or not', () => {
+  const failing = aSnapshot({ state, rejections: [rejection], verdict: fail });
+  const next = nextWrite(failing, decide(failing));
+  const mark = next.kind === 'write' && 'mark' in next.action ? next.action.mark : undefined;
+  const record: RouteRecord = { ...(aRoute().record as RouteRecord), mark };
+  const route = aRoute({ weight: percent(0), record });
+  const seen = { rejections: [rejection], route };
+  const ids = [
+    { ...seen, state },
+    { ...seen, ...gone },
+  ].map((change) => {
+    const s = aSnapshot(change);
+    return noticesFor(s, decide(s), 0).find(({ kind }) => kind === 'rollback')?.id;
+  });
+  expect(ids).toEqual([...told, ...told]);
 });
 
 test('what the route tells of is rejected when its canary is gone', () => {
