@@ -17,6 +17,7 @@ import { measuredTransport } from './kubernetes/measured-transport.ts';
 import type { KubernetesTransport } from './kubernetes/transport.ts';
 import { type Clock, systemClock } from './lib/clock.ts';
 import { OperatingError } from './lib/errors.ts';
+import { linked } from './lib/linked.ts';
 import { systemRandom } from './lib/random.ts';
 import { version } from './lib/version.ts';
 import type { MetricSource } from './metric-sources/metric-source.ts';
@@ -77,8 +78,8 @@ export async function runController(
     }),
     instance: hostname(),
   });
-  const lost = new AbortController();
-  const both = AbortSignal.any([signal, lost.signal]);
+  /** Ends with the process, or when the term is lost. */
+  const life = linked(signal);
   let ready = false;
   const http = await startMetricsServer({
     registry,
@@ -88,7 +89,7 @@ export async function runController(
   });
   log.info({ version, port: http.port }, 'started');
   try {
-    const watching = watched.reflectors.map((reflector) => reflector.run(both));
+    const watching = watched.reflectors.map((reflector) => reflector.run(life.signal));
     const synced = Promise.all(watched.reflectors.map((reflector) => reflector.synced));
     await Promise.race([synced, aborted(signal)]);
     ready = !signal.aborted;
@@ -97,10 +98,10 @@ export async function runController(
     const lead = async (term: AbortSignal) => {
       await core.run(term);
       // A term that was lost leaves nothing half done to go on with: the next process begins anew.
-      lost.abort();
+      life.abort();
     };
-    await (election?.run((term) => lead(term.signal), both) ?? core.run(signal));
-    lost.abort();
+    await (election?.run((term) => lead(term.signal), life.signal) ?? core.run(signal));
+    life.abort();
     await Promise.all(watching);
   } finally {
     http.server.close();

@@ -1,6 +1,7 @@
 import { Agent, type Dispatcher, ProxyAgent, Socks5ProxyAgent } from 'undici';
 import type { Clock } from '../lib/clock.ts';
 import { isOperatingError, OperatingError } from '../lib/errors.ts';
+import { linked } from '../lib/linked.ts';
 import { type Millis, seconds } from '../lib/units.ts';
 import type { Access, Credentials } from './credentials.ts';
 import {
@@ -195,23 +196,6 @@ async function withDeadline<A>(
     cancel();
     limit.unlink();
   }
-}
-
-/** A signal that follows `parent` until unlinked: the parent may live as long as the process. */
-function linked(parent: AbortSignal): {
-  readonly signal: AbortSignal;
-  abort(reason: unknown): void;
-  unlink(): void;
-} {
-  const controller = new AbortController();
-  const follow = () => controller.abort(parent.reason);
-  if (parent.aborted) follow();
-  else parent.addEventListener('abort', follow, { once: true });
-  return {
-    signal: controller.signal,
-    abort: (reason) => controller.abort(reason),
-    unlink: () => parent.removeEventListener('abort', follow),
-  };
 }
 
 /**

@@ -1,6 +1,7 @@
 import { type BackoffPolicy, backoff } from '../lib/backoff.ts';
 import { type Clock, sleep } from '../lib/clock.ts';
 import { describeError, type ErrorCode, isOperatingError, OperatingError } from '../lib/errors.ts';
+import { linked } from '../lib/linked.ts';
 import type { Random } from '../lib/random.ts';
 import { type Millis, millis, minutes, seconds } from '../lib/units.ts';
 import { collectionPath } from './api-path.ts';
@@ -16,7 +17,6 @@ import {
   type StreamPiece,
 } from './transport.ts';
 import { MalformedWatch, versionOf, watchEvents } from './watch-stream.ts';
-import { watchdog } from './watchdog.ts';
 
 export interface ReflectorOptions<T, I extends string> {
   readonly resource: Resource;
@@ -270,10 +270,10 @@ async function watchInto<T, I extends string>(
   const limit = millis(timeoutSeconds * 1000 + grace);
   const overdue = () =>
     new OperatingError('KUBERNETES_UNAVAILABLE', 'the watch did not end as asked');
-  const dog = watchdog(clock, limit, overdue);
-  const life = AbortSignal.any([signal, dog.signal]);
+  const life = linked(signal);
+  const cancel = clock.after(limit, () => life.abort(overdue()));
   try {
-    const stream = await openWatch(options, { from, timeoutSeconds }, on.onAnswered, life);
+    const stream = await openWatch(options, { from, timeoutSeconds }, on.onAnswered, life.signal);
     on.onBytes();
     let last = from;
     for await (const event of watchEvents(stream.chunks, on.onBytes)) {
@@ -288,7 +288,8 @@ async function watchInto<T, I extends string>(
     // A clean end is a sign of life too.
     on.onBytes();
   } finally {
-    dog.stop();
+    cancel();
+    life.unlink();
   }
 }
 
