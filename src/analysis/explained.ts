@@ -31,11 +31,14 @@ export interface ExplainedCheck {
   /** Evidence that the next weight is safe; null for a check that only rejects. */
   readonly promotion: number | null;
   readonly promotionNeeded: number;
-  /**
-   * Anytime-valid, as ratios: 0.01 is one point more than stable; null while nothing is told.
-   * Computed when it is first read.
-   */
+  /** Anytime-valid, as ratios: 0.01 is one point more than stable; null while nothing is told. */
   readonly excess: Interval | null;
+}
+
+/** As it is kept: the interval costs more than the poll itself, and few look at it. */
+export interface CheckRecord extends Omit<ExplainedCheck, 'excess'> {
+  /** Computed when it is first asked for. */
+  readonly excess: () => Interval | null;
 }
 
 /** What one poll said, as plain JSON with units in the names. */
@@ -60,12 +63,17 @@ export interface ExplainedPoll {
   readonly checks: readonly ExplainedCheck[];
 }
 
+export interface PollRecord extends Omit<ExplainedPoll, 'checks'> {
+  readonly checks: readonly CheckRecord[];
+}
+
+export const plainPoll = (poll: PollRecord): ExplainedPoll => ({
+  ...poll,
+  checks: poll.checks.map((check) => ({ ...check, excess: check.excess() })),
+});
+
 /** Describes `poll`, which led to `state`. */
-export function explainPoll(
-  poll: Poll,
-  state: EvidenceState,
-  policy: AnalysisPolicy,
-): ExplainedPoll {
+export function explainPoll(poll: Poll, state: EvidenceState, policy: AnalysisPolicy): PollRecord {
   const verdict = judge(state, policy, { now: poll.at, warming: poll.warming === true });
   const { checks } = totalWealth(state, policy);
   return {
@@ -79,22 +87,16 @@ export function explainPoll(
     evidenceNeeded: verdict.threshold,
     blame: verdict.blame?.check ?? null,
     ...untilNextStep(poll, state, policy, verdict),
-    checks: verdict.checks.map((report, i) => {
-      const one = checks[i];
-      return explainCheck(report, one === undefined ? undefined : intervalOf(state, one));
-    }),
+    checks: verdict.checks.map((report, i) => recordOf(report, state, checks[i])),
   };
 }
 
-/** Of checks that count requests: other kinds have no share of bad ones. */
-function intervalOf(state: EvidenceState, one: CheckWealth): () => Interval | undefined {
-  return countsRequests(one.check) ? checkInterval(state, one) : () => undefined;
-}
-
-function explainCheck(
+/** Checks that count no requests have no share of bad ones, and no interval. */
+function recordOf(
   report: CheckReport,
-  interval: (() => Interval | undefined) | undefined,
-): ExplainedCheck {
+  state: EvidenceState,
+  one: CheckWealth | undefined,
+): CheckRecord {
   return {
     check: report.check,
     dryRun: report.dryRun,
@@ -105,9 +107,7 @@ function explainCheck(
     evidence: finite(report.evidence),
     promotion: report.promotion === undefined ? null : finite(report.promotion),
     promotionNeeded: report.promotionNeeded,
-    get excess() {
-      return interval?.() ?? null;
-    },
+    excess: one !== undefined && countsRequests(one.check) ? checkInterval(state, one) : () => null,
   };
 }
 

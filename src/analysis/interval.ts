@@ -42,9 +42,9 @@ export function excessInterval(
 export function checkInterval(
   state: EvidenceState,
   { worst, check }: Pick<CheckWealth, 'worst' | 'check'>,
-): () => Interval | undefined {
+): () => Interval | null {
   const w = (state.weight ?? 0) / 100;
-  if (worst === undefined || worst.step.nc === 0 || w <= 0 || w >= 1) return () => undefined;
+  if (worst === undefined || worst.step.nc === 0 || w <= 0 || w >= 1) return () => null;
   // Nothing else of the state is held on to.
   const { step } = worst;
   const split = { pHat: anchorOf(worst), kappa: smoothedOdds(step, w) };

@@ -12,7 +12,7 @@ import type { DeploymentView } from '../rollout/views.ts';
  */
 export interface PauseProbe {
   /** What is known; undefined before the first answer. */
-  readonly mode: PauseMode | undefined;
+  mode(): PauseMode | undefined;
   /**
    * Asks with a dry run on this Deployment unless a recent answer is there. Rejects with
    * `OperatingError`.
@@ -32,9 +32,7 @@ export function createPauseProbe(parts: {
   let mode: PauseMode | undefined;
   let validUntil: Instant | undefined;
   return {
-    get mode() {
-      return mode;
-    },
+    mode: () => mode,
     async ask(deployment, signal) {
       const now = parts.clock.now();
       if (

@@ -1,4 +1,4 @@
-import type { ExplainedPoll } from '../analysis/explained.ts';
+import { type ExplainedPoll, type PollRecord, plainPoll } from '../analysis/explained.ts';
 import type { Instant } from '../lib/units.ts';
 import type { RolloutState } from '../rollout/state.ts';
 
@@ -26,16 +26,18 @@ export interface RecordedPolls extends PollsOf {
  */
 export interface PollBook {
   /** Keys are `namespace/name`. Another rollout of the same Deployment begins a new page. */
-  add(key: string, of: PollsOf, poll: ExplainedPoll): void;
+  add(key: string, of: PollsOf, poll: PollRecord): void;
   end(key: string): void;
   /** The Deployment is gone. */
   drop(key: string): void;
   read(key: string): RecordedPolls | undefined;
+  /** The last poll of just this rollout. */
+  last(key: string, of: PollsOf): PollRecord | undefined;
 }
 
 interface Page {
   readonly of: PollsOf;
-  polls: readonly ExplainedPoll[];
+  polls: readonly PollRecord[];
   ended: boolean;
 }
 
@@ -63,7 +65,12 @@ export function createPollBook(): PollBook {
     },
     read: (key) => {
       const page = pages.get(key);
-      return page === undefined ? undefined : { ...page.of, ended: page.ended, polls: page.polls };
+      if (page === undefined) return undefined;
+      return { ...page.of, ended: page.ended, polls: page.polls.map(plainPoll) };
+    },
+    last: (key, of) => {
+      const page = pages.get(key);
+      return page !== undefined && isSame(page.of, of) ? page.polls.at(-1) : undefined;
     },
   };
 }
@@ -76,16 +83,6 @@ export const pollsOf = (
   attempt: state.attempt,
   startedAtMillis: state.startedAt,
 });
-
-/** The last poll of just this rollout. */
-export function lastPoll(
-  book: Pick<PollBook, 'read'>,
-  key: string,
-  state: Pick<RolloutState, 'revision' | 'attempt' | 'startedAt'>,
-): ExplainedPoll | undefined {
-  const found = book.read(key);
-  return found !== undefined && isSame(found, pollsOf(state)) ? found.polls.at(-1) : undefined;
-}
 
 const open = (of: PollsOf): Page => ({ of, polls: [], ended: false });
 

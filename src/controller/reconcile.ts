@@ -1,5 +1,5 @@
 import type { EvidenceState } from '../analysis/evidence.ts';
-import { type ExplainedPoll, explainPoll } from '../analysis/explained.ts';
+import { explainPoll, type PollRecord } from '../analysis/explained.ts';
 import { type FlinchAdvice, flinchAdvice } from '../analysis/flinch.ts';
 import { judge } from '../analysis/judge.ts';
 import type { AnalysisPolicy } from '../analysis/policy.ts';
@@ -29,7 +29,7 @@ import { ladderChoice } from './ladder.ts';
 import type { RolloutMemory } from './memory.ts';
 import { observe, pauseModeOf } from './observe.ts';
 import type { Parts } from './parts.ts';
-import { lastPoll, pollsOf } from './poll-book.ts';
+import { pollsOf } from './poll-book.ts';
 import { readAsked } from './read-annotations.ts';
 import { keyOf, sample } from './sample.ts';
 import { afterRestart, excused, withEarlier } from './sick-pod.ts';
@@ -100,7 +100,7 @@ async function modeOf(deployment: DeploymentView, parts: Parts, signal: AbortSig
     deployment.replicas > 0 &&
     asked.spec?.pause === undefined
       ? await parts.probe.ask(deployment, signal)
-      : (parts.probe.mode ?? 'on-change');
+      : (parts.probe.mode() ?? 'on-change');
   return pauseModeOf(deployment, asked.spec?.pause, probed);
 }
 
@@ -125,7 +125,7 @@ function judged(seen: Snapshot, memory: RolloutMemory, parts: Parts): Snapshot {
   const isLost = evidence.alphaShare < (state.alphaShare ?? 1);
   if (isLost) tellLoss(s, evidence, memory, parts);
   const judgement = judge(evidence, policy, { now: s.now, warming: isWarming(s.now, carried) });
-  const told = withExcess(explained(judgement, memory), lastPoll(parts.polls, keyOf(s), state));
+  const told = withExcess(explained(judgement, memory), parts.polls.last(keyOf(s), pollsOf(state)));
   const ofStep = withEarlier(ofThisStep(told, evidence, s), state.restartedPod);
   const { verdict, sickPod, isNew } = excused(ofStep, s, evidence, policy, memory);
   if (memory.firstFailureAt === undefined && verdict.failedRequests > 0) {
@@ -185,10 +185,10 @@ function explained(verdict: Verdict, memory: RolloutMemory): Verdict {
 }
 
 /** What the last poll said of the check that failed, for people. */
-function withExcess(verdict: Verdict, poll: ExplainedPoll | undefined): Verdict {
+function withExcess(verdict: Verdict, poll: PollRecord | undefined): Verdict {
   const { blame } = verdict;
   if (verdict.kind !== 'fail') return verdict;
-  const excess = poll?.checks.find(({ check }) => check === blame?.check)?.excess;
+  const excess = poll?.checks.find(({ check }) => check === blame?.check)?.excess();
   return blame === undefined || !excess ? verdict : { ...verdict, blame: { ...blame, excess } };
 }
 

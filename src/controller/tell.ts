@@ -15,7 +15,7 @@ import type { CheckFigures } from '../telemetry/rollout-gauges.ts';
 import { aboutDeployment } from './event-sink.ts';
 import type { RolloutMemory } from './memory.ts';
 import type { Parts } from './parts.ts';
-import { lastPoll, type PollBook } from './poll-book.ts';
+import { type PollBook, pollsOf } from './poll-book.ts';
 import { keyOf } from './sample.ts';
 import { checkSummaries } from './summary.ts';
 
@@ -126,9 +126,9 @@ function checkFigures(
   polls: PollBook,
 ): readonly CheckFigures[] {
   const summaries = checkSummaries(s);
-  const poll = lastPoll(polls, keyOf(s), state);
+  const poll = polls.last(keyOf(s), pollsOf(state));
   return verdict.checks.map((check, i) => {
-    const excess = poll?.checks.find((one) => one.check === check.check)?.excess;
+    const excess = poll?.checks.find((one) => one.check === check.check)?.excess();
     return {
       check: check.check,
       dryRun: check.dryRun,

@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { createServer, request as httpRequest, type Server } from 'node:http';
 import { Registry } from 'prom-client';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import type { ExplainedPoll } from '../../src/analysis/explained.ts';
+import type { CheckRecord, PollRecord } from '../../src/analysis/explained.ts';
 import { createPollBook } from '../../src/controller/poll-book.ts';
 import { startMetricsServer } from '../../src/http/metrics-server.ts';
 import { resources } from '../../src/kubernetes/resources.ts';
@@ -89,7 +89,7 @@ beforeEach(() => {
 const explain = (...args: readonly string[]) =>
   runCli(['explain', ...args, '--kubeconfig', kubeconfig]);
 
-const aPoll = (secondsAgo: number, change: Partial<ExplainedPoll> = {}): ExplainedPoll => ({
+const aPoll = (secondsAgo: number, change: Partial<PollRecord> = {}): PollRecord => ({
   atMillis: instant(Date.now() - seconds(secondsAgo)),
   weightPercent: percent(5),
   step: 2,
@@ -111,13 +111,13 @@ const aPoll = (secondsAgo: number, change: Partial<ExplainedPoll> = {}): Explain
       evidence: 7.4,
       promotion: 3.1,
       promotionNeeded: 20,
-      excess: { low: -0.004, high: 0.041 },
+      excess: () => ({ low: -0.004, high: 0.041 }),
     },
   ],
   ...change,
 });
 
-async function rolling(name: string, polls: readonly ExplainedPoll[]): Promise<string> {
+async function rolling(name: string, polls: readonly PollRecord[]): Promise<string> {
   const annotations = { 'haldane.dev/enabled': 'true' };
   const deployment = await layDeployment(cluster, name, annotations);
   const { revision } = await layCanary(cluster, deployment);
@@ -160,7 +160,13 @@ describe('explain asks the leader for the last polls', () => {
     if (errors === undefined) throw new Error('a poll has checks');
     const canary = { bad: 3, total: 1440 };
     const stable = { bad: 1, total: 36_000 };
-    const told = { check: 'restarts', per: 'pod-second', canary, stable, excess: null } as const;
+    const told = {
+      check: 'restarts',
+      per: 'pod-second',
+      canary,
+      stable,
+      excess: () => null,
+    } as const;
     const checks = [errors, { ...errors, ...told, promotion: null }];
     await rolling('restarting', [aPoll(4, { checks, blame: 'restarts' })]);
     const { out } = await explain('restarting');
@@ -218,7 +224,7 @@ describe('explain asks the leader for the last polls', () => {
 
   test('text of the leader cannot move the cursor', async () => {
     const [check] = aPoll(1).checks;
-    const checks = [{ ...check, check: '\u001B[2Jerrors' }] as ExplainedPoll['checks'];
+    const checks = [{ ...check, check: '\u001B[2Jerrors' }] as readonly CheckRecord[];
     await rolling('printed', [aPoll(1, { checks, blame: null })]);
     expect((await explain('printed')).out).not.toContain('\u001B');
   });

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { advance } from '../../../src/analysis/advance.ts';
 import type { Counts } from '../../../src/analysis/counts.ts';
 import { beginEvidence, type EvidenceState } from '../../../src/analysis/evidence.ts';
-import { explainPoll } from '../../../src/analysis/explained.ts';
+import { explainPoll, plainPoll } from '../../../src/analysis/explained.ts';
 import { judge } from '../../../src/analysis/judge.ts';
 import { packEvidence, unpackEvidence } from '../../../src/analysis/packing.ts';
 import {
@@ -137,7 +137,7 @@ describe('what people are told of restarts', () => {
     expect(report).toMatchObject({ per: 'pod-second', canary: { bad: 5, total: 602 } });
     expect(judged(second).checks[0]).toMatchObject({ canary: { total: 10 } });
     expect(judged(second).checks[0]?.per).toBeUndefined();
-    expect(explainPoll(last, second, policy).checks[1]).toMatchObject({
+    expect(plainPoll(explainPoll(last, second, policy)).checks[1]).toMatchObject({
       per: 'pod-second',
       excess: null,
       promotion: null,

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { ExplainedPoll } from '../../../src/analysis/explained.ts';
+import type { PollRecord } from '../../../src/analysis/explained.ts';
 import type { Verdict } from '../../../src/analysis/verdict.ts';
 import { emptyMemory } from '../../../src/controller/memory.ts';
 import type { Parts } from '../../../src/controller/parts.ts';
@@ -57,9 +57,9 @@ test('figures of the checks are of the last pass, with the intervals of the last
   const report = { check: 'errors', dryRun: false, evidence: 1, adds: 1, promotionNeeded: 20 };
   const counts = { canary: { bad: 0, total: 9 }, stable: { bad: 0, total: 99 } };
   const poll = (second: number, low: number | null) => {
-    const excess = low === null ? null : { low, high: 1 };
+    const excess = () => (low === null ? null : { low, high: 1 });
     const told = { atMillis: at(second), checks: [{ check: 'errors', excess }] };
-    book.add('shop/web', pollsOf(aState()), told as unknown as ExplainedPoll);
+    book.add('shop/web', pollsOf(aState()), told as unknown as PollRecord);
   };
   const passWith = (verdict: Verdict) => {
     const s = aSnapshot({ verdict: { ...verdict, checks: [{ ...report, ...counts }] } });
