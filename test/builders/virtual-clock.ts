@@ -17,7 +17,7 @@ export interface VirtualClock extends Clock {
   stall(span: Millis): void;
   /** Shifts the wall clock alone, as a correction by NTP does. */
   shiftWall(span: Millis): void;
-  readonly pendingTimers: number;
+  pendingTimers(): number;
 }
 
 /** A clock that moves only when told. Starts at 2026-01-01T00:00:00Z. */
@@ -61,9 +61,7 @@ export function virtualClock(start: Instant = instant(1_767_225_600_000)): Virtu
     shiftWall: (span) => {
       wallOffset += span;
     },
-    get pendingTimers() {
-      return timers.size;
-    },
+    pendingTimers: () => timers.size,
   };
 }
 

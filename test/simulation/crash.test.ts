@@ -33,7 +33,7 @@ async function run(
   await world.clock.advance(seconds(8));
   await world.release('v2');
   if (kill !== undefined) {
-    await world.clock.runUntil(() => !life.alive, seconds(120));
+    await world.clock.runUntil(() => !life.isAlive(), seconds(120));
     await world.clock.advance(seconds(3));
     life = world.start();
   }
@@ -45,7 +45,7 @@ async function run(
     lost,
     history: world.history,
     notices: world.notices.map(({ kind }) => kind),
-    writes: life.writes,
+    writes: life.writes(),
   };
   life.kill();
   world.stop();

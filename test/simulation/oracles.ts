@@ -37,7 +37,7 @@ export interface Oracles {
   /** The same, with what must hold once everything has settled. */
   end(): string[];
   /** Rollouts that have begun so far. */
-  readonly rollouts: number;
+  rollouts(): number;
 }
 
 export interface OracleOptions {
@@ -102,9 +102,7 @@ export function createOracles(world: World, options: OracleOptions = {}): Oracle
       atEnd(book, { repeats: options.repeats ?? 0, quiet: options.quiet ?? 5000 });
       return found();
     },
-    get rollouts() {
-      return book.rollouts.size;
-    },
+    rollouts: () => book.rollouts.size,
   };
 }
 

@@ -117,15 +117,7 @@ export class Process {
   }
 
   #gated(stream: KubernetesStream): KubernetesStream {
-    const running = () => this.#running();
-    const chunks = async function* () {
-      for await (const chunk of stream.chunks) {
-        await running();
-        yield chunk;
-      }
-      await running();
-    };
-    return { ...stream, chunks: chunks() };
+    return { ...stream, chunks: gated(stream.chunks, () => this.#running()) };
   }
 
   /** Resolves while it runs, later while it is stopped, and never when it is dead. */
@@ -141,3 +133,15 @@ const never = (): Promise<never> => new Promise(() => undefined);
 /** Events, Leases and dry runs change nothing that a rollout depends on. */
 export const isWrite = ({ method, path, query }: KubernetesRequest): boolean =>
   method !== 'GET' && query?.['dryRun'] === undefined && !/\/(events|leases)(\/|$)/.test(path);
+
+/** Each piece waits until `running` resolves. */
+async function* gated<T>(
+  pieces: AsyncIterable<T>,
+  running: () => Promise<void>,
+): AsyncGenerator<T> {
+  for await (const piece of pieces) {
+    await running();
+    yield piece;
+  }
+  await running();
+}

@@ -133,7 +133,7 @@ test.each([1, 2, 3])('a crash at write %d of the way back halves α once', async
     life.kill();
     await world.deletePod(pod);
     life = world.start({ write, moment });
-    await world.clock.runUntil(() => !life.alive, seconds(60));
+    await world.clock.runUntil(() => !life.isAlive(), seconds(60));
     life = world.start();
     await world.clock.runUntil(() => world.weight === 50, seconds(60));
     expect(alphaShare()).toBe(0.5);

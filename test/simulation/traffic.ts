@@ -81,102 +81,111 @@ const nothing: Counted = { total: 0, bad: 0, slow: 0 };
  * Requests are drawn for whole spans in which neither the data plane nor the endpoints change: a
  * gap of a single millisecond loses what a client would have lost in it, on average.
  */
-export function createTraffic(options: TrafficOptions): Traffic {
-  const { clock, cluster, namespace } = options;
-  const books: Books = {
-    options,
-    rps: options.rps,
-    counters: new Map(),
-    answered: new Map(),
-    lost: 0,
-    carry: 0,
-  };
-  const samples = new Map<string, Sample[]>();
-  const state = {
-    outage: false as boolean | UnusableCode,
-    running: false,
-    since: 0,
-    propagation: options.propagation,
-  };
-  let served: readonly Backend[] = [];
-  let targets: readonly Target[] | undefined;
-  let followed = 0;
+class SampledTraffic implements Traffic {
+  readonly source: MetricSource;
+  outage: boolean | UnusableCode = false;
+  propagation: Millis;
+  readonly #options: TrafficOptions;
+  readonly #books: Books;
+  readonly #samples = new Map<string, Sample[]>();
+  #running = false;
+  /** Requests are counted up to here, ms. */
+  #since = 0;
+  #served: readonly Backend[] = [];
+  #targets: readonly Target[] | undefined;
+  /** When the data plane follows the last change of the route, ms. */
+  #followed = 0;
+
+  constructor(options: TrafficOptions) {
+    this.#options = options;
+    this.#books = {
+      options,
+      rps: options.rps,
+      counters: new Map(),
+      answered: new Map(),
+      lost: 0,
+      carry: 0,
+    };
+    this.propagation = options.propagation;
+    this.source = sourceOver(this.#samples, () => this.outage, options.blind === true);
+    const { cluster } = options;
+    cluster.server.store.onCommit(({ object: { kind } }) => {
+      if (!this.#running) return;
+      if (kind === 'EndpointSlice' || kind === 'Pod') this.#change();
+      if (kind === 'HTTPRoute') this.#follow(backendsOf(cluster, options.namespace));
+    });
+  }
+
+  get answered(): ReadonlyMap<string, Counted> {
+    this.#account();
+    return this.#books.answered;
+  }
+
+  get lost(): number {
+    this.#account();
+    return Math.max(0, Math.ceil(this.#books.lost - 1e-6));
+  }
+
+  get rps(): number {
+    return this.#books.rps;
+  }
+
+  set rps(value: number) {
+    this.#account();
+    this.#books.rps = value;
+  }
+
+  start(): () => void {
+    const { cluster, clock, namespace } = this.#options;
+    this.#since = clock.monotonic();
+    this.#running = true;
+    this.#change(backendsOf(cluster, namespace));
+    clock.after(scrape, () => this.#collect());
+    return () => {
+      this.#account();
+      this.#running = false;
+    };
+  }
+
   /** Counts the requests since the last change. */
-  const account = () => {
-    const now = clock.monotonic();
-    const span = now - state.since;
-    state.since = now;
-    if (!state.running || span <= 0) return;
-    targets ??= targetsOf(served, options);
-    serve(books, targets, span);
-  };
-  const change = (to?: readonly Backend[]) => {
-    account();
-    served = to ?? served;
-    targets = undefined;
-  };
-  cluster.server.store.onCommit(({ object: { kind } }) => {
-    if (!state.running) return;
-    if (kind === 'EndpointSlice' || kind === 'Pod') change();
-    if (kind !== 'HTTPRoute') return;
-    const wanted = backendsOf(cluster, namespace);
+  #account(): void {
+    const now = this.#options.clock.monotonic();
+    const span = now - this.#since;
+    this.#since = now;
+    if (!this.#running || span <= 0) return;
+    this.#targets ??= targetsOf(this.#served, this.#options);
+    serve(this.#books, this.#targets, span);
+  }
+
+  #change(to?: readonly Backend[]): void {
+    this.#account();
+    this.#served = to ?? this.#served;
+    this.#targets = undefined;
+  }
+
+  #follow(wanted: readonly Backend[]): void {
+    const { clock } = this.#options;
     // In order, also when the data plane has become faster in between.
-    followed = Math.max(followed, clock.monotonic() + state.propagation);
-    clock.after(millis(followed - clock.monotonic()), () => change(wanted));
-  });
-  const collect = () => {
-    if (!state.running) return;
-    account();
+    this.#followed = Math.max(this.#followed, clock.monotonic() + this.propagation);
+    clock.after(millis(this.#followed - clock.monotonic()), () => this.#change(wanted));
+  }
+
+  #collect(): void {
+    if (!this.#running) return;
+    this.#account();
+    const { clock } = this.#options;
     const time = clock.now();
-    for (const [name, { total, bad, slow }] of books.counters) {
+    for (const [name, { total, bad, slow }] of this.#books.counters) {
       const row = { time, total, bad, slow };
-      const rows = samples.get(name);
-      if (rows === undefined) samples.set(name, [row]);
+      const rows = this.#samples.get(name);
+      if (rows === undefined) this.#samples.set(name, [row]);
       else rows.push(row);
     }
-    clock.after(scrape, collect);
-  };
-  return {
-    get answered() {
-      account();
-      return books.answered;
-    },
-    get lost() {
-      account();
-      return Math.max(0, Math.ceil(books.lost - 1e-6));
-    },
-    get outage() {
-      return state.outage;
-    },
-    set outage(value: boolean | UnusableCode) {
-      state.outage = value;
-    },
-    get propagation() {
-      return state.propagation;
-    },
-    set propagation(value: Millis) {
-      state.propagation = value;
-    },
-    get rps() {
-      return books.rps;
-    },
-    set rps(value: number) {
-      account();
-      books.rps = value;
-    },
-    source: sourceOver(samples, () => state.outage, options.blind === true),
-    start: () => {
-      state.since = clock.monotonic();
-      state.running = true;
-      change(backendsOf(cluster, namespace));
-      clock.after(scrape, collect);
-      return () => {
-        account();
-        state.running = false;
-      };
-    },
-  };
+    clock.after(scrape, () => this.#collect());
+  }
 }
+
+export const createTraffic = (options: TrafficOptions): Traffic => new SampledTraffic(options);
 
 interface Books {
   readonly options: TrafficOptions;

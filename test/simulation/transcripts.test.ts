@@ -106,7 +106,7 @@ const stories: readonly Story[] = [
     killAt: { write: 11, moment: 'after' },
     play: async ({ world, does }, life) => {
       await world.release('v2');
-      await world.clock.runUntil(() => !life.alive, seconds(120));
+      await world.clock.runUntil(() => !life.isAlive(), seconds(120));
       does('the controller is killed');
       await world.clock.advance(seconds(10));
       does('a controller starts');

@@ -16,6 +16,7 @@ import {
   type Leadership,
 } from '../../src/kubernetes/lease.ts';
 import type { Clock } from '../../src/lib/clock.ts';
+import { linked } from '../../src/lib/linked.ts';
 import { seededRandom } from '../../src/lib/random.ts';
 import { type Millis, millis, seconds } from '../../src/lib/units.ts';
 import { compileChecks } from '../../src/metric-sources/template.ts';
@@ -89,6 +90,9 @@ const setUp = seconds(3);
 
 const images = new Map<string, StoreImage>();
 
+/** One for all processes: each of pino's own would outlive its story for long. */
+const output = { write: (line: string) => void process.stdout.write(line) };
+
 /** What happened to the route, as whoever watched it would tell. */
 export interface RouteChange {
   readonly at: number;
@@ -100,8 +104,8 @@ export interface RouteChange {
 export interface Life {
   readonly assembled: Assembled;
   /** Writes it has made, Events and Leases aside. */
-  readonly writes: number;
-  readonly alive: boolean;
+  writes(): number;
+  isAlive(): boolean;
   /** Ends it as kill -9 does. */
   kill(): void;
   /** Stops it as kill -STOP does; the returned function lets it go on. */
@@ -125,12 +129,12 @@ async function lead(
   assembled: Assembled,
   signal: AbortSignal,
 ): Promise<void> {
-  const lost = new AbortController();
+  const life = linked(signal);
   const work = async (term: Leadership) => {
     await assembled.run(term.signal);
-    lost.abort();
+    life.abort();
   };
-  await election.run(work, AbortSignal.any([signal, lost.signal]));
+  await election.run(work, life.signal);
 }
 
 export class World {
@@ -274,12 +278,8 @@ export class World {
       kill: () => process.kill(),
       stall: () => process.stall(),
       leads: () => (election?.leadership?.remaining() ?? 0) > 0,
-      get writes() {
-        return process.writes;
-      },
-      get alive() {
-        return process.alive;
-      },
+      writes: () => process.writes,
+      isAlive: () => process.alive,
     };
   }
 
@@ -306,7 +306,7 @@ export class World {
 
   #log(clock: Clock) {
     const { onLogLine } = this.#options;
-    if (onLogLine === undefined) return createLog({ level: 'error', clock });
+    if (onLogLine === undefined) return createLog({ level: 'error', clock, destination: output });
     const write = (line: string) => onLogLine(JSON.parse(line) as LogFields);
     return createLog({ level: 'info', clock, destination: { write } });
   }

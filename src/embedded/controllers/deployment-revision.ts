@@ -39,10 +39,12 @@ const ownAnnotations = new Set([
   'deprecated.deployment.rollback.to',
 ]);
 
-export type UpdateStatus = (
-  d: Deployment,
-  change: { readonly status?: DeploymentStatus; readonly annotations?: StringMap },
-) => Deployment;
+export type StatusChange = {
+  readonly status?: DeploymentStatus;
+  readonly annotations?: StringMap;
+};
+
+type UpdateStatus = (d: Deployment, change: StatusChange) => Deployment;
 
 type Parts = {
   readonly context: ControllerContext;

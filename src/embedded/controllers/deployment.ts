@@ -11,7 +11,7 @@ import {
 } from './context.ts';
 import { ControlLoop } from './control-loop.ts';
 import { byRevision, isActive, noDeadline } from './deployment-replica-sets.ts';
-import { type Found, syncNewSet, type UpdateStatus } from './deployment-revision.ts';
+import { type Found, type StatusChange, syncNewSet } from './deployment-revision.ts';
 import { DeploymentScaling } from './deployment-scaling.ts';
 import {
   calculateStatus,
@@ -184,7 +184,11 @@ export class DeploymentController implements Controller {
   }
 
   #newSet(d: Deployment, sets: readonly ReplicaSet[], create: boolean): Found {
-    const parts = { context: this.#context, sets: this.#sets, updateStatus: this.#updateStatus };
+    const parts = {
+      context: this.#context,
+      sets: this.#sets,
+      updateStatus: (seen: Deployment, change: StatusChange) => this.#updateStatus(seen, change),
+    };
     return syncNewSet(parts, d, sets, create);
   }
 
@@ -228,7 +232,7 @@ export class DeploymentController implements Controller {
     if (!equalJson(status, d.status)) this.#updateStatus(d, { status });
   }
 
-  #updateStatus: UpdateStatus = (d, { status, annotations }) => {
+  #updateStatus(d: Deployment, { status, annotations }: StatusChange): Deployment {
     const annotated = annotations === undefined ? d : withAnnotations(d, annotations);
     const body: Deployment & { readonly status: DeploymentStatus } =
       status === undefined ? annotated : { ...annotated, status };
@@ -237,5 +241,5 @@ export class DeploymentController implements Controller {
     // What is complete by it is cleaned up in the pass after it; else nothing is left to do.
     const completes = isComplete(d, body.status) && !isComplete(d, d.status);
     return asDeployment(completes ? write() : this.#loop.settle(write));
-  };
+  }
 }

@@ -107,7 +107,7 @@ async function runStory(plan: Plan, watch: (world: World) => Transcript): Promis
     violations: [...new Set(found)],
     injected: injector.injected,
     places: injector.places,
-    rollouts: oracles.rollouts,
+    rollouts: oracles.rollouts(),
     span: world.clock.monotonic(),
     end,
   };

@@ -175,7 +175,7 @@ export async function play(
   const lives = (scene.processes ?? [{}]).map((process) => start(world, process));
   const watch = (): void => {
     oracles.check();
-    if (lives.some(({ alive }) => alive)) world.clock.after(seconds(1), watch);
+    if (lives.some((life) => life.isAlive())) world.clock.after(seconds(1), watch);
   };
   watch();
   await world.clock.advance(seconds(8));

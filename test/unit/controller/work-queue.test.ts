@@ -99,7 +99,7 @@ test('of several delays the earliest counts', async () => {
   expect(started).toEqual([]);
   await clock.advance(millis(1));
   expect(started).toEqual(['a']);
-  expect(clock.pendingTimers).toBe(0);
+  expect(clock.pendingTimers()).toBe(0);
 });
 
 test('of a wish and a later one that knows more the later one counts', async () => {

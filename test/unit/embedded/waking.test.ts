@@ -38,7 +38,7 @@ const annotated = (object: JsonObject): JsonObject => ({
 describe('the controllers of the embedded cluster', () => {
   test('plan nothing while nothing changes', async () => {
     const { clock } = await resting();
-    expect(clock.pendingTimers).toBe(0);
+    expect(clock.pendingTimers()).toBe(0);
   });
 
   test('do not come back for what they have just reported themselves', async () => {
@@ -47,7 +47,7 @@ describe('the controllers of the embedded cluster', () => {
     const before = revision();
     await clock.advance(millis(20));
     expect(revision()).toBe(before + 1);
-    expect(clock.pendingTimers).toBe(0);
+    expect(clock.pendingTimers()).toBe(0);
   });
 
   test.each([
@@ -66,14 +66,14 @@ describe('the controllers of the embedded cluster', () => {
   test('do not look at notes on what they do not read', async () => {
     const { clock, edit } = await resting();
     edit(routes, annotated);
-    expect(clock.pendingTimers).toBe(0);
+    expect(clock.pendingTimers()).toBe(0);
     edit(pods, annotated);
     // The kubelet: annotations of a pod say how it behaves.
-    expect(clock.pendingTimers).toBe(1);
+    expect(clock.pendingTimers()).toBe(1);
     await clock.advance(seconds(1));
     edit(sets, annotated);
     // The Deployment controller: it keeps its revisions in annotations of the ReplicaSets.
-    expect(clock.pendingTimers).toBe(1);
+    expect(clock.pendingTimers()).toBe(1);
   });
 
   test('clean up after a rollout that is complete only by its last report', async () => {
@@ -93,6 +93,6 @@ describe('the controllers of the embedded cluster', () => {
     });
     await clock.advance(seconds(30));
     expect(cluster.list(...sets)).toHaveLength(1);
-    expect(clock.pendingTimers).toBe(0);
+    expect(clock.pendingTimers()).toBe(0);
   });
 });
