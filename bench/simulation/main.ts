@@ -1,6 +1,8 @@
 // npm run bench:simulation [-- --seeds 500] [-- --first 1] [-- --threads 2] [-- --minutes 7]
 // npm run bench:simulation -- --twice    each seed two times, which must be the same run
 // SEED=7 npm run bench:simulation    one seed, told line by line
+// The flags: each thread has a large young generation, and nothing is made old because its like
+// once lived long. Stories are over after milliseconds, and all that they made can go.
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { planOf } from '../../test/simulation/swarm/plan.ts';
@@ -72,6 +74,8 @@ async function runSeeds(): Promise<number> {
   if (values.twice && failed === 0) console.log('each seed twice: identical, commit by commit');
   const rate = sum((one) => one.rollouts) / ((user + system) / 60e6);
   console.log(`${rate.toFixed(0)} rollouts a minute of processor time`);
+  const collecting = sum((one) => one.collecting) / ((user + system) / 1000);
+  console.log(`${(100 * collecting).toFixed(1)} % of it is garbage collection`);
   console.log(`${(sum((one) => one.span) / 3.6e6).toFixed(1)} hours of virtual time`);
   for (const [kind, count] of injectedIn(done))
     console.log(`${String(count).padStart(8)}  ${kind}`);

@@ -1,4 +1,5 @@
 import { on } from 'node:events';
+import { PerformanceObserver } from 'node:perf_hooks';
 import { parentPort, workerData } from 'node:worker_threads';
 import { type Plan, planOf } from '../../test/simulation/swarm/plan.ts';
 import { reportOf } from '../../test/simulation/swarm/report.ts';
@@ -10,6 +11,8 @@ export interface Batch {
   readonly rollouts: number;
   /** Virtual time, ms. */
   readonly span: number;
+  /** Time that garbage collection took, ms. */
+  readonly collecting: number;
   readonly injected: ReadonlyMap<string, number>;
   /** One line for each seed with violations. */
   readonly failures: readonly string[];
@@ -29,6 +32,12 @@ const { size, twice } = workerData as Asked;
 // Faults are errors, too, and here nobody reads where they come from: SEED=… tells one story.
 Error.stackTraceLimit = 0;
 
+/** Since the last batch, ms. */
+let collecting = 0;
+new PerformanceObserver((seen) => {
+  for (const { duration } of seen.getEntries()) collecting += duration;
+}).observe({ entryTypes: ['gc'] });
+
 async function batchFrom(first: number): Promise<Batch> {
   const sum = { rollouts: 0, span: 0 };
   const injected = new Map<string, number>();
@@ -45,7 +54,9 @@ async function batchFrom(first: number): Promise<Batch> {
     failures.push(`seed ${seed}: ${outcome.violations.join('; ').slice(0, 300)}`);
     report ??= await reportOf(plan, outcome);
   }
-  return { seeds: size, ...sum, injected, failures, report };
+  const batch = { seeds: size, ...sum, collecting, injected, failures, report };
+  collecting = 0;
+  return batch;
 }
 
 async function runTwice(plan: Plan): Promise<Outcome> {
