@@ -4,6 +4,7 @@ import { describeError, InvariantError, isOperatingError } from '../lib/errors.t
 import { type Millis, millis, seconds } from '../lib/units.ts';
 import type { Action } from '../rollout/action.ts';
 import { carriedIndex, pinAnnotation, type Snapshot, stateOf } from '../rollout/snapshot.ts';
+import { isNoticeOf } from '../rollout/state.ts';
 import { recordedUids } from '../traffic-providers/route-record.ts';
 import { checkAutoscalers } from './autoscaler-check.ts';
 import { aboutDeployment } from './event-sink.ts';
@@ -138,7 +139,7 @@ export function createHooks(parts: HookParts): Hooks {
     forget: (memory, rollout) => {
       const { route, enqueued } = memory;
       // Of its end people may have been told before its canary was seen.
-      const told = [...memory.settledNotices].filter((id) => id.includes(`/${rollout}/`));
+      const told = [...memory.settledNotices].filter((notice) => isNoticeOf(rollout, notice));
       const settledNotices = new Set(told);
       Object.assign(memory, emptyMemory(), { rollout, route, enqueued, settledNotices });
     },

@@ -14,11 +14,10 @@ import type { LookedAt } from './observe.ts';
 
 /**
  * What one process remembers of one rollout between passes: since when something has been so, and
- * evidence newer
- * than the last checkpoint. Losing all of it costs time and nothing else.
+ * evidence newer than the last checkpoint. Losing all of it costs time and nothing else.
  */
 export interface RolloutMemory {
-  /** Names the rollout under way: revision, attempt and start. */
+  /** Its `rolloutId`. */
   rollout: string | undefined;
   /** Since when nothing is to be done, by the monotonic clock; undefined while a pass runs. */
   restingSince: Millis | undefined;

@@ -20,7 +20,7 @@ import {
   type Snapshot,
   stateOf,
 } from '../rollout/snapshot.ts';
-import type { RolloutState } from '../rollout/state.ts';
+import { type RolloutState, rolloutId } from '../rollout/state.ts';
 import type { DeploymentView } from '../rollout/views.ts';
 import { policyOf } from './analysis-policy.ts';
 import { type Carried, evidenceOf, isWarming, seePods, takeReadings } from './evidence.ts';
@@ -108,8 +108,7 @@ async function modeOf(deployment: DeploymentView, parts: Parts, signal: AbortSig
 function judged(seen: Snapshot, memory: RolloutMemory, parts: Parts): Snapshot {
   const recorded = stateOf(seen);
   if (recorded === undefined) return seen;
-  // The same revision may come again, after a retry or a revert: it is another rollout then.
-  const rollout = `${recorded.revision}/${recorded.attempt}/${recorded.startedAt}`;
+  const rollout = rolloutId(recorded);
   if (memory.rollout !== rollout) parts.forget(memory, rollout);
   const policy = policyOf(recorded, memory, parts);
   const s = afterRestart(seen, policy, memory, parts);

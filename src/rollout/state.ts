@@ -130,27 +130,25 @@ export type Phase =
   | 'opting-out'
   | 'invalid';
 
-/**
- * Id of a notice: the same for the same event of the same rollout, also after a restart. A revision
- * may come again, after an undo for example, so its start belongs to the name.
- */
-export const noticeId = (
-  state: Pick<RolloutState, 'deploymentUid' | 'revision' | 'attempt' | 'startedAt'>,
-  kind: NoticeKind,
-  detail = '',
-): string =>
-  [
-    state.deploymentUid,
-    state.revision,
-    state.attempt,
-    state.startedAt,
-    kind,
-    ...(detail === '' ? [] : [detail]),
-  ].join('/');
+/** What tells a rollout from all others. */
+export type RolloutName = Pick<
+  RolloutState,
+  'deploymentUid' | 'revision' | 'attempt' | 'startedAt'
+>;
+
+/** A revision may come again, after an undo or a retry for example: its start belongs to it. */
+export const rolloutId = (of: RolloutName): string =>
+  [of.deploymentUid, of.revision, of.attempt, of.startedAt].join('/');
+
+/** The same for the same event of the same rollout, also after a restart. */
+export const noticeId = (of: RolloutName, kind: NoticeKind, detail = ''): string =>
+  [rolloutId(of), kind, ...(detail === '' ? [] : [detail])].join('/');
+
+/** Whether a notice tells of this rollout; `id` is a `rolloutId`. */
+export const isNoticeOf = (id: string, notice: string): boolean => notice.startsWith(`${id}/`);
 
 /** Id of the notice that a rollout carries its first weight. */
-export const startNoticeId = (state: Parameters<typeof noticeId>[0]): string =>
-  noticeId(state, 'started');
+export const startNoticeId = (of: RolloutName): string => noticeId(of, 'started');
 
 /** Time-outs and graces of the mechanism, from the admin's config. */
 export interface Limits {
