@@ -86,16 +86,22 @@ function ended(s: Snapshot, decision: Decision): readonly Notice[] {
 function endedWithoutCanary(s: Snapshot, decision: Decision): readonly Notice[] {
   const mark = s.route?.record?.mark;
   if (decision.goal.kind !== 'roll-back' || mark === undefined || routeWeight(s) > 0) return [];
-  const { revision, rule, because, at, startedAt = at } = mark;
+  const { revision, rule, because, at, startedAt } = mark;
   const rejection = rejectionOf(s, revision);
   if (s.canary !== undefined || rejection === undefined) return [];
   const { attempt } = rejection;
-  const ofRollout = [s.deployment.uid, revision, attempt, ''].join('/');
-  const isTold = [...s.settledNotices].some(
-    (id) => id.startsWith(ofRollout) && id.endsWith('/rollback'),
-  );
+  const ofAttempt = [s.deployment.uid, revision, attempt, ''].join('/');
+  // Who never saw the state could not say when the rollout began: any of the attempt is this one.
+  const isTold =
+    startedAt === undefined &&
+    [...s.settledNotices].some((id) => id.startsWith(ofAttempt) && id.endsWith('/rollback'));
   if (isTold) return [];
-  const rollout = { deploymentUid: s.deployment.uid, revision, attempt, startedAt };
+  const rollout = {
+    deploymentUid: s.deployment.uid,
+    revision,
+    attempt,
+    startedAt: startedAt ?? at,
+  };
   const { metric: _none, ...notice } = noticeOf(
     s,
     decision,

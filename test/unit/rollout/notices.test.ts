@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { percent } from '../../../src/lib/units.ts';
+import { type Instant, percent } from '../../../src/lib/units.ts';
 import { decide } from '../../../src/rollout/decide.ts';
 import { nextWrite } from '../../../src/rollout/mechanism.ts';
 import { noticesFor } from '../../../src/rollout/notices.ts';
@@ -20,8 +20,8 @@ import {
 
 const because = 'errors are worse';
 const rejection = { revision: canaryHash, attempt: 1, rule: 'evidenceWorse', because };
-const cut = (kind: RouteMark['kind']) => {
-  const mark: RouteMark = { ...rejection, kind, at: at(-9) };
+const cut = (kind: RouteMark['kind'], startedAt?: Instant) => {
+  const mark: RouteMark = { ...rejection, kind, at: at(-9), startedAt };
   const record: RouteRecord = { ...(aRoute().record as RouteRecord), mark };
   return aRoute({ weight: percent(0), record });
 };
@@ -69,6 +69,11 @@ test.each<[string, Partial<Snapshot>, number]>([
   ['the rejection is on record', { rejections: [rejection], route: cut('rejected') }, 1],
   ['only the route says so yet', { route: cut('rejected') }, 0],
   ['it was told', { rejections: [rejection], route: cut('rejected'), settledNotices: told }, 0],
+  [
+    'another rollout of this revision was told of',
+    { rejections: [rejection], route: cut('rejected', at(60)), settledNotices: told },
+    1,
+  ],
   ['nobody rejected it', { route: cut('withdrawn') }, 0],
 ])('a rollback is told when its canary is gone: %s', (_what, change, expected) => {
   const s = aSnapshot({ ...gone, ...change });
