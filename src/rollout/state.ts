@@ -138,7 +138,7 @@ export type RolloutName = Pick<
 
 /** A revision may come again, after an undo or a retry for example: its start belongs to it. */
 export const rolloutId = (of: RolloutName): string =>
-  [of.deploymentUid, of.revision, of.attempt, of.startedAt].join('/');
+  `${of.deploymentUid}/${of.revision}/${of.attempt}/${of.startedAt}`;
 
 /** The same for the same event of the same rollout, also after a restart. */
 export const noticeId = (of: RolloutName, kind: NoticeKind, detail = ''): string =>
