@@ -183,7 +183,7 @@ export const noRaiseUnderWay = (matters: (s: Snapshot, d: Decision) => boolean):
     const { rule, because } = d;
     // Another leader's clock, by which the raise was recorded, may be ahead of ours.
     const at = instant(Math.max(s.now, stateOf(s)?.step.raisedAt ?? s.now));
-    return { kind: 'fence-route', mark: { kind: 'paused', revision, rule, because, at } };
+    return { kind: 'fence-route', mark: { kind: 'fenced', revision, rule, because, at } };
   },
 });
 

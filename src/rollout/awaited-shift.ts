@@ -59,8 +59,8 @@ export function isStillAt(s: Snapshot, { index, fromIndex, from, to }: RolloutSt
   return leastWeight(s) === from && (weight === from || weight < to || fromIndex === index);
 }
 
-/** The mark of a pause that keeps this raise from landing; undefined where it still may. */
+/** The mark that keeps this raise from landing; undefined where it still may. */
 export function fenceOf(s: Snapshot, { raisedAt }: RolloutState['step']): RouteMark | undefined {
   const mark = s.route?.record?.mark;
-  return mark?.kind === 'paused' && mark.at >= raisedAt ? mark : undefined;
+  return mark?.kind === 'fenced' && mark.at >= raisedAt ? mark : undefined;
 }

@@ -1,9 +1,9 @@
 import type { Percent } from '../lib/units.ts';
 import type { RouteMark, RouteView } from './views.ts';
 
-/** A lowering of ours: a fence before a pause leaves the weight as it is. */
+/** A lowering of ours: a fence leaves the weight as it is. */
 export const isReason = (mark: RouteMark | undefined): mark is RouteMark =>
-  mark !== undefined && mark.kind !== 'paused';
+  mark !== undefined && mark.kind !== 'fenced';
 
 /**
  * The mark of a cut, on the route as it is. A canary that it was cut from for a rejection, and is

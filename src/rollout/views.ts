@@ -107,10 +107,10 @@ export interface EndpointSliceView extends ObjectView {
 }
 
 /**
- * Why a lowering of ours was made; written in the same patch as the lowering. `paused`: nothing was
+ * Why a lowering of ours was made; written in the same patch as the lowering. `fenced`: nothing was
  * lowered, but a raise that may be under way was kept from landing.
  */
-export type RouteMarkKind = 'rejected' | 'withdrawn' | 'flinch' | 'paused';
+export type RouteMarkKind = 'rejected' | 'withdrawn' | 'flinch' | 'fenced';
 
 export interface RouteMark {
   readonly kind: RouteMarkKind;

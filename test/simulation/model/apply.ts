@@ -325,7 +325,7 @@ function onRoute(action: OnRoute, seen: Cluster, now: Cluster, since: number): C
       };
     case 'fence-route':
       if (now.record < 0) return undefined;
-      const routeMark = action.mark.rule === 'weightChangedByHand' ? 'hand' : 'paused';
+      const routeMark = action.mark.rule === 'weightChangedByHand' ? 'hand' : 'fenced';
       return { ...now, routeMark, markOf: canary, markFrom: -1 };
     case 'restore-route':
       return { ...now, ...written, record: -1, ...unmarked, made: false, weight: 0, byHand: false };

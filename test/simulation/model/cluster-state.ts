@@ -11,7 +11,7 @@ const routeMarks = [
   'rejected',
   'withdrawn',
   'flinch',
-  'paused',
+  'fenced',
   'hand',
   'sick',
   'overdue',

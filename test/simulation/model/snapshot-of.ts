@@ -306,11 +306,11 @@ export function routeOf(c: Cluster): Partial<Snapshot> {
   const isSick = c.routeMark === 'sick' || c.routeMark === 'overdue';
   const isHand = c.routeMark === 'hand';
   const mark: RouteMark = {
-    kind: isSick ? 'flinch' : isHand ? 'paused' : (c.routeMark as 'rejected'),
+    kind: isSick ? 'flinch' : isHand ? 'fenced' : (c.routeMark as 'rejected'),
     revision: hashOf(c.markOf),
     rule: isHand ? 'weightChangedByHand' : 'evidenceWorse',
     because: 'worse',
-    at: ['sick', 'paused', 'hand'].includes(c.routeMark) ? now : long,
+    at: ['sick', 'fenced', 'hand'].includes(c.routeMark) ? now : long,
     ...(isSick ? { pod } : {}),
     ...(c.markFrom < 0 ? {} : { from: percent(c.markFrom) }),
   };

@@ -225,15 +225,15 @@ test('a first raise that was made and taken off again is not made again', () => 
   // Should it still be under way, it is kept from landing before the pause is recorded.
   expect(act({ route: appliedAnew(), state })).toMatchObject({
     rule: 'weightChangedByHand',
-    action: { kind: 'fence-route', mark: { kind: 'paused' } },
+    action: { kind: 'fence-route', mark: { kind: 'fenced' } },
   });
-  const fenced = appliedAnew(under({ ...mark, kind: 'paused', at: at(0) }));
+  const fenced = appliedAnew(under({ ...mark, kind: 'fenced', at: at(0) }));
   expect(act({ route: fenced, state })).toMatchObject({
     rule: 'weightChangedByHand',
     action: { kind: 'record', state: { pause: { by: 'route' } } },
   });
   // The fence has listed it again; what the hand did is not forgotten, nor a resume after it.
-  const handMark = { ...mark, kind: 'paused', rule: 'weightChangedByHand', at: at(0) };
+  const handMark = { ...mark, kind: 'fenced', rule: 'weightChangedByHand', at: at(0) };
   const relisted = aRoute({ weight: percent(0), record: under(handMark) });
   expect(act({ route: relisted, state })).toMatchObject({
     rule: 'weightChangedByHand',

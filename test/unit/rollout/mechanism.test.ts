@@ -430,7 +430,7 @@ describe('a pause keeps a raise from landing that is still under way', () => {
   const request = { ...asked, step: undefined };
   const raise = { index: 1, fromIndex: 0, from: percent(10), to: percent(25), raisedAt: at(-20) };
   const raising = { ...raise, inForceAt: null };
-  const fenced = (seconds: number, kind: RouteMark['kind'] = 'paused') => {
+  const fenced = (seconds: number, kind: RouteMark['kind'] = 'fenced') => {
     const mark = { kind, revision: canaryHash, rule: 'r', because: 'b' } as const;
     const record = { ...(attached.record as object), mark: { ...mark, at: at(seconds) } };
     return { weight: percent(10), record: record as never };

@@ -52,7 +52,7 @@ test('no other reason does', () => {
 
 test.each([
   ['nothing of ours has lowered it', undefined, 5],
-  ['it was kept from being raised', aMark('paused'), 5],
+  ['it was kept from being raised', aMark('fenced'), 5],
   ['a suspicion has lowered it', aMark('flinch'), undefined],
   ['it is withdrawn again', { ...aMark('withdrawn'), from: percent(1) }, 1],
 ])('a withdrawal tells what the route gave before: %s', (_where, before, from) => {
