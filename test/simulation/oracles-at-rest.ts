@@ -4,24 +4,30 @@ import type { DeploymentTruth } from './oracle-view.ts';
 
 // What must hold when all has come to rest.
 
-/**
- * Bad answers that a rollout may cost before it is rolled back, at 1,000 requests/s: two seconds of
- * 10 %, the greatest first weight, until the flinch is in force, and five of the 1 % after it.
- */
-const mostExposure = 250;
+export interface RestOptions {
+  /** Deaths between a delivery and its record: each may tell people once more. */
+  readonly repeats?: number;
+  /** Nothing of ours may be written so long before the end, ms. */
+  readonly quiet?: number;
+  /** Percent that somebody's hand gives a canary whose weight has been lowered to 1 %. */
+  readonly byHand?: number;
+}
 
 /**
- * @param repeats how many notices may have been told once more
- * @param quiet nothing of ours may have been written for so long, ms
+ * Bad answers that a rollout may cost before it is rolled back, at 1,000 requests/s: two seconds of
+ * 10 %, the greatest first weight, until the flinch is in force, and five of the 1 % after it, or
+ * of what somebody makes of that.
  */
-export function atEnd(book: Book, { repeats, quiet }: { repeats: number; quiet: number }): void {
+const mostExposure = (byHand: number): number => 2 * 100 + 5 * 10 * Math.max(1, byHand);
+
+export function atEnd(book: Book, { repeats = 0, quiet = 5000, byHand = 0 }: RestOptions): void {
   const { world } = book;
   if (!world.isAtRest()) say(book, 'L1 stuck', 'something of a rollout is left');
   if (world.clock.now() - book.lastCommit < quiet)
     say(book, 'S10 at rest', `${book.lastCommitOf} is still being written`);
   if (world.traffic.lost > book.excusedLosses) say(book, 'lost requests', `${world.traffic.lost}`);
   for (const [version, { total, bad }] of world.traffic.answered) {
-    if (bad > mostExposure && bad / total > 0.3 && othersBad(book, version) < 0.02)
+    if (bad > mostExposure(byHand) && bad / total > 0.3 && othersBad(book, version) < 0.02)
       say(book, 'L2 exposure', `${bad} bad answers of ${version}`);
   }
   if (book.view.deployment() !== undefined) endOfWorkload(book);

@@ -25,7 +25,7 @@ import {
   viewOf,
   writerOf,
 } from './oracle-view.ts';
-import { atEnd } from './oracles-at-rest.ts';
+import { atEnd, type RestOptions } from './oracles-at-rest.ts';
 import type { World } from './world.ts';
 
 // What must hold whatever goes wrong, seen from outside: commits of the API server, requests of
@@ -40,13 +40,9 @@ export interface Oracles {
   rollouts(): number;
 }
 
-export interface OracleOptions {
-  /** Deaths between a delivery and its record: each may tell people once more. */
-  readonly repeats?: number;
+export interface OracleOptions extends RestOptions {
   /** The route is edited or the Deployment deleted by others: what is lost is not our doing. */
   readonly ignore?: readonly string[];
-  /** Nothing of ours may be written so long before the end, ms. */
-  readonly quiet?: number;
 }
 
 /** Least canary requests between a raise and the next one: the promotion bound needs far more. */
@@ -99,7 +95,7 @@ export function createOracles(world: World, options: OracleOptions = {}): Oracle
     },
     end: () => {
       lasting(book);
-      atEnd(book, { repeats: options.repeats ?? 0, quiet: options.quiet ?? 5000 });
+      atEnd(book, options);
       return found();
     },
     rollouts: () => book.rollouts.size,

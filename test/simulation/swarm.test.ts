@@ -94,6 +94,7 @@ test.each([
   [875_992_100, 20, 20, 'the event of a gateway’s status is lost, and the route is to be written'],
   [860_006_433, 2, 4, 'a first raise lands late, and a promotion is asked for meanwhile'],
   [276_294_441, 0, 11, 'a rollback is told by who has not heard of its canary'],
+  [1_716_114_692, 20, 20, 'a hand gives a broken canary more than a flinch has left it'],
   [875_991_841, 20, 20, 'the Service of a deleted Deployment is freed, and an event of it is lost'],
 ])('seed %i, its first %i acts and %i faults: %s', async (seed, acts, faults) => {
   const drawn = planOf(seed);

@@ -86,7 +86,11 @@ async function runStory(plan: Plan, watch: (world: World) => Transcript): Promis
   const world = await World.settled(worldOf(plan));
   const transcript = watch(world);
   world.traffic.start();
-  const oracles = createOracles(world, { repeats: 20, ignore: ignored(plan) });
+  const oracles = createOracles(world, {
+    repeats: 20,
+    ignore: ignored(plan),
+    byHand: givenByHand(plan),
+  });
   const injector = createInjector(world, plan.faults, (line) => transcript.tell(`FAULT ${line}`));
   const staff = new Staff(world, plan, injector, transcript);
   staff.start();
@@ -338,6 +342,10 @@ function worldOf(plan: Plan): WorldOptions {
     slowRate: (version) => (qualityOf(version) === 'slow' ? 0.4 : 0.01),
   };
 }
+
+/** Percent; more than a step is undone at once, and the greatest first step is 10 %. */
+const givenByHand = ({ acts }: Plan): number =>
+  Math.min(10, Math.max(0, ...acts.map((act) => ('canaryPercent' in act ? act.canaryPercent : 0))));
 
 const nothingLeft = ['lost requests', 'I1 endpoints', 'I3 pin', 'S13 state'];
 
