@@ -244,8 +244,11 @@ describe('with the shipped configuration', () => {
 });
 
 describe('kill -9 while evidence is gathered', () => {
-  /** Milliseconds from an answer until it is judged, if two scrapes fail in the whole suite. */
-  const lag = 4000;
+  /**
+   * Milliseconds of answers that a verdict does not tell of: while its weight settles they count
+   * for it without being named, and the last ones wait for a scrape and a look.
+   */
+  const untold = 5000;
 
   /** A release that always fails at one canary request a second, and a controller of its own. */
   const story = async (
@@ -288,23 +291,23 @@ describe('kill -9 while evidence is gathered', () => {
       story('twin', 8091, async () => {}),
       story('twin-killed', 8092, async (controller, log) => {
         await controller.kill();
-        await log.until('failures that nobody sees', () => log.failed().length >= 6);
+        await log.until('failures that nobody sees', () => log.failed().length >= 8);
         await controller.start();
         readyAt = Date.now();
       }),
     ]);
     const late = (killed.cutAt - readyAt) / 1000;
     figure(
-      'kill -9 after the first failure, started again after the sixth',
+      'kill -9 after the first failure, started again after the eighth',
       `cut ${rounded(late)} s after the start, ${rounded(killed.seconds)} s after the first ` +
         `failure (${killed.counts}); undisturbed twin ${rounded(calm.seconds)} s (${calm.counts})`,
     );
     // How many it takes is chance: it depends on where among them a window of the cap ends.
     for (const { counted, judgedAt, metBefore } of [calm, killed]) {
       expect(counted, 'each once').toBeLessThanOrEqual(metBefore(judgedAt));
-      expect(counted, 'all but the last').toBeGreaterThanOrEqual(metBefore(judgedAt - lag));
+      expect(counted, 'all that is told of').toBeGreaterThanOrEqual(metBefore(judgedAt - untold));
     }
-    // One such window at most, which six failures may have filled.
-    expect(late).toBeLessThanOrEqual(5 + lag / 1000);
+    // Such a window at most, which the failures that nobody saw have filled, and a look.
+    expect(late).toBeLessThanOrEqual(7);
   });
 });
